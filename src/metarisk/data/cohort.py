@@ -1,0 +1,206 @@
+"""A cohort: samples with whatever was measured on them, and what happened to their patients."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.errors import InputError, first_ten
+from metarisk.schema.assays import ASSAYS, Assay
+from metarisk.schema.endpoints import endpoint_columns
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class AssayTable:
+    """What one assay measured.
+
+    Attributes
+    ----------
+    assay
+        Kind of measurement.
+    sample_ids
+        Ids of the rows, shape (N,).
+    genes
+        Approved symbols of the columns, or pathway or feature names where the assay has those, length G.
+    values
+        Shape (N, G, C) with the channels of `ASSAYS`; NaN where a gene was not measured in a sample.
+    units
+        Declared unit of each row, shape (N,); empty text where the assay is missing for that sample.
+    """
+
+    assay: Assay
+    sample_ids: NDArray[np.str_]
+    genes: tuple[str, ...]
+    values: FloatArray
+    units: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        expected = (len(self.sample_ids), len(self.genes), len(ASSAYS[self.assay].channels))
+        if self.values.shape != expected or self.units.shape != expected[:1]:
+            raise InputError(
+                f"{self.assay} has values of shape {self.values.shape} and units of shape {self.units.shape}",
+                expected=f"values {expected} and units {expected[:1]}",
+                do="Build the table with one row a sample, one column a gene, one channel a number.",
+            )
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """True where a gene was measured in a sample, shape (N, G)."""
+        return ~np.isnan(self.values[..., 0])
+
+    def take(self, rows: NDArray[np.intp]) -> AssayTable:
+        """Rows in the order asked for."""
+        return replace(
+            self, sample_ids=self.sample_ids[rows], values=self.values[rows], units=self.units[rows]
+        )
+
+    def align(self, sample_ids: NDArray[np.str_]) -> AssayTable:
+        """One row for each sample asked for; NaN and an empty unit where this table has none."""
+        position = pd.Index(self.sample_ids).get_indexer(pd.Index(sample_ids))
+        values = np.full((len(sample_ids), *self.values.shape[1:]), np.nan, dtype=np.float32)
+        values[position >= 0] = self.values[position[position >= 0]]
+        units = np.where(position >= 0, self.units[position], "")
+        return AssayTable(self.assay, sample_ids, self.genes, values, units)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a cohort comes from.
+
+    Attributes
+    ----------
+    name
+        Name of the study.
+    licence
+        Terms the data come under.
+    sha256
+        Hash over the source files.
+    """
+
+    name: str
+    licence: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Samples, what was measured, what is known at baseline, and what happened.
+
+    Attributes
+    ----------
+    clinical
+        One row a sample, index ``sample_id``; first column ``patient_id``, then the clinical columns of the
+        schema: floats with NaN for unknown, text with missing for unknown.
+    assays
+        Aligned to ``clinical``: row n is sample n in each.
+    endpoints
+        Columns of `endpoint_columns`, same index; NaN is unknown.
+    provenance
+        Source, licence and hash.
+    """
+
+    clinical: pd.DataFrame
+    assays: Mapping[Assay, AssayTable]
+    endpoints: pd.DataFrame
+    provenance: Provenance
+
+    @staticmethod
+    def join(
+        clinical: pd.DataFrame,
+        assays: Iterable[AssayTable],
+        endpoints: pd.DataFrame,
+        provenance: Provenance,
+    ) -> Cohort:
+        """Align assays and endpoints to the clinical table's samples; what a sample lacks is missing.
+
+        Raises
+        ------
+        InputError
+            If there is no sample, an id stands twice, an endpoint is unknown to the schema, or an assay
+            shares no sample with the clinical table.
+        """
+        _check_clinical(clinical, provenance)
+        _check_endpoints(endpoints)
+        sample_ids = clinical.index.to_numpy(dtype=str)
+        aligned: dict[Assay, AssayTable] = {}
+        for table in assays:
+            _check_overlap(table, sample_ids)
+            aligned[table.assay] = table.align(sample_ids)
+        return Cohort(clinical, aligned, endpoints.reindex(clinical.index), provenance)
+
+    def __len__(self) -> int:
+        """Samples N."""
+        return len(self.clinical)
+
+    @property
+    def sample_ids(self) -> NDArray[np.str_]:
+        """Shape (N,)."""
+        return self.clinical.index.to_numpy(dtype=str)
+
+    @property
+    def patient_ids(self) -> NDArray[np.str_]:
+        """Shape (N,)."""
+        return self.clinical["patient_id"].to_numpy(dtype=str)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Cohort:
+        """Rows in the order asked for, or those where a mask is True."""
+        index = np.flatnonzero(rows) if rows.dtype == np.bool_ else np.asarray(rows, dtype=np.intp)
+        return Cohort(
+            self.clinical.iloc[index],
+            {assay: table.take(index) for assay, table in self.assays.items()},
+            self.endpoints.iloc[index],
+            self.provenance,
+        )
+
+    def content_sha256(self) -> str:
+        """Hash over every value of the cohort; equal cohorts have equal hashes on every machine."""
+        digest = hashlib.sha256()
+        for frame in (self.clinical, self.endpoints):
+            digest.update(frame.to_csv(float_format="%.9g").encode())
+        for assay in sorted(self.assays):
+            table = self.assays[assay]
+            digest.update("\t".join((assay, *table.genes, *table.units)).encode())
+            digest.update(np.ascontiguousarray(np.nan_to_num(table.values, nan=-1e30)).tobytes())
+        return digest.hexdigest()
+
+
+def _check_clinical(clinical: pd.DataFrame, provenance: Provenance) -> None:
+    if clinical.empty:
+        raise InputError(
+            f"{provenance.name} has no samples",
+            expected="at least one row in its clinical sample table",
+            do="Check the filter that was asked for, or export the study again.",
+        )
+    repeated = clinical.index[clinical.index.duplicated()].unique()
+    if len(repeated):
+        raise InputError(
+            f"{provenance.name} names {len(repeated)} samples more than once ({first_ten(repeated)})",
+            expected="one row a sample",
+            do="Remove or rename the repeated rows; metarisk does not choose between them.",
+        )
+
+
+def _check_endpoints(endpoints: pd.DataFrame) -> None:
+    unknown = sorted(set(endpoints.columns) - set(endpoint_columns()))
+    if unknown:
+        raise InputError(
+            f"endpoints {first_ten(unknown)} are unknown",
+            expected="columns of metarisk.schema.endpoints",
+            do="Map them to known endpoints in the study file.",
+        )
+
+
+def _check_overlap(table: AssayTable, sample_ids: NDArray[np.str_]) -> None:
+    if not np.isin(table.sample_ids, sample_ids).any():
+        raise InputError(
+            f"{table.assay} has samples {first_ten(table.sample_ids)}, none of them in the clinical table",
+            expected=f"ids like {first_ten(sample_ids[:3])}",
+            do="Check which id column each file uses.",
+        )

@@ -1,0 +1,1 @@
+"""What a table must be: assays and units, clinical columns, endpoints, findings, scores."""
