@@ -3,14 +3,14 @@
 ::
 
     MetariskError
-    |-- ConfigError      a configuration that cannot be run
-    |-- InputError       a file or table that is not what it must be
-    |   `-- InvalidStudy   a study with findings; all of them are in ``findings``
-    |-- TopologyError    a circuit, an edge or a topology file that cannot be used
-    |-- BundleError      a model bundle that is partial, altered, or of another format
-    |-- RegistryError    a model name, alias or tracking store that cannot be resolved
-    |-- GateRefused      a model that did not pass the gates of its configuration
-    `-- OutputError      a result that cannot be written where it was asked for
+    |-- ConfigError        a configuration that cannot be run
+    |-- InputError         a file or table that is not what it must be
+    |   `-- InvalidStudyError a study with findings; all of them are in ``findings``
+    |-- TopologyError      a circuit, an edge or a topology file that cannot be used
+    |-- BundleError        a model bundle that is partial, altered, or of another format
+    |-- RegistryError      a model name, alias or tracking store that cannot be resolved
+    |-- GateRefusedError   a model that did not pass the gates of its configuration
+    `-- OutputError        a result that cannot be written where it was asked for
 
 The command line prints the sentence and exits 2; a traceback means a bug of ours.
 """
@@ -19,10 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from metarisk.schema.findings import Finding
 
 
 class MetariskError(Exception):
@@ -54,10 +50,10 @@ class InputError(MetariskError):
     """A file or table that is not what it must be."""
 
 
-class InvalidStudy(InputError):
+class InvalidStudyError(InputError):
     """A study with findings at the level of an error; all of them are in ``findings``."""
 
-    def __init__(self, found: str, *, expected: str = "", do: str, findings: Sequence[Finding] = ()) -> None:
+    def __init__(self, found: str, *, expected: str = "", do: str, findings: Sequence[object] = ()) -> None:
         super().__init__(found, expected=expected, do=do)
         self.findings = tuple(findings)
 
@@ -74,7 +70,7 @@ class RegistryError(MetariskError):
     """A model name, alias or tracking store that cannot be resolved."""
 
 
-class GateRefused(MetariskError):
+class GateRefusedError(MetariskError):
     """A model that did not pass the gates of its configuration."""
 
 

@@ -88,6 +88,8 @@ class FeatureSection(Section):
         Bins of the piecewise-linear embedding of a clinical number.
     min_alterations
         Mutation, fusion and copy-number genes altered in fewer training samples stay out of the direct path.
+    direct_genes
+        Most variable genes of a continuous assay that the direct path reads.
     """
 
     assays: tuple[Assay, ...] = (Assay.MUTATION, Assay.COPY_NUMBER, Assay.EXPRESSION)
@@ -96,6 +98,7 @@ class FeatureSection(Section):
     min_category_count: int = Field(default=10, ge=1)
     numeric_bins: int = Field(default=8, ge=1, le=64)
     min_alterations: int = Field(default=5, ge=1)
+    direct_genes: int = Field(default=300, ge=0, le=20_000)
 
     @field_validator("numeric", "categorical")
     @classmethod
@@ -201,8 +204,9 @@ class TrainingSection(Section):
         Most epochs, and how many without a better held-out loss before stopping.
     assay_dropout
         Chance that a training sample loses an assay in a step, so that any subset scores.
-    direct_decay, graph_decay
-        Weight decay (AdamW, decoupled) of the direct path and of everything else.
+    direct_prior, graph_prior
+        Standard deviation that a weight is thought to have before anything is seen, of the direct path and of
+        the graph path: the penalty is the Gaussian prior of that width, so it fades as samples come.
     device
         ``auto`` takes CUDA where there is one.
     """
@@ -213,8 +217,8 @@ class TrainingSection(Section):
     patience: int = Field(default=8, ge=1)
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
-    direct_decay: float = Field(default=0.05, ge=0.0)
-    graph_decay: float = Field(default=0.01, ge=0.0)
+    direct_prior: float = Field(default=1.0, gt=0.0)
+    graph_prior: float = Field(default=0.5, gt=0.0)
     assay_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

@@ -52,7 +52,9 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
         raise ConfigError(f"{path} is not YAML ({where})", do="Mend the file at that line.") from error
     if not isinstance(tree, Mapping):
         raise ConfigError(
-            f"{path} holds {type(tree).__name__}", expected="keys and values", do="See configs/ for an example."
+            f"{path} holds {type(tree).__name__}",
+            expected="keys and values",
+            do="See configs/ for an example.",
         )
     return tree
 
@@ -64,7 +66,9 @@ def _refusal(path: Path, kind: type[BaseModel], error: ValidationError) -> Confi
     if first["type"] == "extra_forbidden":
         advice = nearest(str(first["loc"][-1]), _keys_at(kind, first["loc"][:-1]))
         return ConfigError(f"{path.name}: {key} is not a key of this file{more}", do=advice)
-    return ConfigError(f"{path.name}: {key} is {_shown(first)}{more}", expected=_expected(first), do="Change it.")
+    return ConfigError(
+        f"{path.name}: {key} is {_shown(first)}{more}", expected=_expected(first), do="Change it."
+    )
 
 
 def _shown(problem: ErrorDetails) -> str:

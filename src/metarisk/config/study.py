@@ -49,8 +49,16 @@ class AgesAtEvents(Section):
 
 
 class EndpointColumns(Section):
-    """Where each endpoint stands in the study's clinical tables."""
+    """Where each endpoint stands in the study's clinical tables.
 
+    Attributes
+    ----------
+    rows
+        Rows at which the clock of these endpoints starts: column of the source -> accepted values. The
+        endpoints of every other row are unknown. Where it is empty, they hold for all rows.
+    """
+
+    rows: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     sites: dict[str, YesNo] = Field(default_factory=dict)
     metastatic: YesNo | None = None
     response: YesNo | None = None
@@ -79,6 +87,10 @@ class AssayFile(Section):
     cohort
         Value of the clinical table's cohort column that these samples belong to; sample ids then need to be
         unique only within it.
+    scale
+        Number that every value is multiplied by to reach the unit, e.g. 0.05 for int8 of 20 x log2 ratio.
+    pseudocount
+        What was added before the logarithm was taken; values of a log2 unit are told again as log2(x + 1).
     """
 
     assay: Assay
@@ -88,6 +100,8 @@ class AssayFile(Section):
     id_column: str
     id_type: Literal["symbol", "entrez", "ensembl"] = "symbol"
     cohort: str | None = None
+    scale: float = 1.0
+    pseudocount: float = Field(default=1.0, gt=0.0, le=100.0)
 
     @model_validator(mode="after")
     def _unit_belongs_to_assay(self) -> AssayFile:
@@ -146,6 +160,16 @@ class StudyFile(Section):
         Number that a clinical column is multiplied by to reach our unit, e.g. purity in percent: 0.01.
     keep
         Rows to keep: column of the source -> accepted values. Everything else is left out, and counted.
+    recode
+        Our clinical column -> their value -> ours, where two sources name one category differently.
+    units
+        Data file of a cBioPortal folder -> unit, where its meta file cannot say it.
+    gene_names
+        Their gene name -> approved symbol, where a name is an alias of several genes.
+    mutation_class
+        Where the class of a mutation comes from: ``classification`` (the MAF's column), ``alleles`` (length
+        of the change), or ``auto``, the column where it exists. A model trained on a study without the
+        column reads others best by ``alleles`` too.
     """
 
     name: str
@@ -158,6 +182,10 @@ class StudyFile(Section):
     clinical: dict[str, str] = Field(default_factory=dict)
     scale: dict[str, float] = Field(default_factory=dict)
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    recode: dict[str, dict[str, str]] = Field(default_factory=dict)
+    units: dict[str, str] = Field(default_factory=dict)
+    gene_names: dict[str, str] = Field(default_factory=dict)
+    mutation_class: Literal["auto", "classification", "alleles"] = "auto"
     endpoints: EndpointColumns = EndpointColumns()
     clinical_file: ClinicalFile | None = None
     assays: tuple[AssayFile, ...] = ()

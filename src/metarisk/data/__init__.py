@@ -1,5 +1,25 @@
 """Files to cohort: readers, gene names, panels, splits."""
 
 from metarisk.data.cohort import AssayTable, Cohort, Provenance
+from metarisk.data.genes import GeneTable, Resolution
+from metarisk.data.split import Split, holdout, patient_folds, patient_fraction
+from metarisk.data.store import read_cohort, write_cohort
+from metarisk.data.study import StudyReading, inspect_study, read_study, validate_study
 
-__all__ = ["AssayTable", "Cohort", "Provenance"]
+__all__ = [
+    "AssayTable",
+    "Cohort",
+    "Provenance",
+    "GeneTable",
+    "Resolution",
+    "StudyReading",
+    "read_study",
+    "inspect_study",
+    "validate_study",
+    "read_cohort",
+    "write_cohort",
+    "Split",
+    "holdout",
+    "patient_folds",
+    "patient_fraction",
+]

@@ -136,7 +136,7 @@ class Cohort:
         return Cohort(clinical, aligned, endpoints.reindex(clinical.index), provenance)
 
     def __len__(self) -> int:
-        """Samples N."""
+        """Count the samples N."""
         return len(self.clinical)
 
     @property

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.errors import TopologyError, first_ten
-
-RELATIONS: tuple[str, ...] = (
-    "ligand_receptor",
-    "phosphorylation",
-    "modification",
-    "tf_target",
-    "binding",
-    "via_metabolite",
-    "association",
+from metarisk.errors import TopologyError, nearest
+from metarisk.pathways.edges import (
+    RELATIONS,
+    EdgeColumns,
+    EdgeTally,
+    IntArray,
+    SmallArray,
+    check_range,
+    settle,
 )
+from metarisk.pathways.hierarchy import GeneSets, check_acyclic
 
-IntArray = NDArray[np.int32]
+__all__ = ["RELATIONS", "Edge", "Topology", "assemble", "topology_from_columns"]
+
+HASHED_AT_ONCE = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Topology:
     """A graph over genes and, above it, pathways that genes belong to.
+
+    Two topologies are equal when their content is: the name, titles and licences play no part.
 
     Attributes
     ----------
@@ -42,7 +46,7 @@ class Topology:
     sign
         +1 the source raises the target, -1 lowers it, 0 not known, shape (E,).
     pathways
-        Pathway ids, length P.
+        Pathway ids, sorted, length P.
     member_pathway, member_gene
         One entry a membership, shape (M,).
     parents
@@ -57,8 +61,8 @@ class Topology:
     genes: tuple[str, ...]
     source: IntArray
     target: IntArray
-    relation: NDArray[np.int8]
-    sign: NDArray[np.int8]
+    relation: SmallArray
+    sign: SmallArray
     pathways: tuple[str, ...]
     member_pathway: IntArray
     member_gene: IntArray
@@ -67,15 +71,36 @@ class Topology:
     titles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_range("edge", np.concatenate([self.source, self.target]), len(self.genes))
-        _check_range("membership", self.member_gene, len(self.genes))
-        _check_range("membership pathway", self.member_pathway, len(self.pathways))
-        _check_range("hierarchy", self.parents.ravel(), len(self.pathways))
+        EdgeColumns(self.genes, self.source, self.target, self.relation, self.sign)
+        check_range("membership gene", self.member_gene, 0, len(self.genes))
+        check_range("membership pathway", self.member_pathway, 0, len(self.pathways))
+        check_range("hierarchy", self.parents.ravel(), 0, len(self.pathways))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Topology) and self.sha256 == other.sha256
+
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
+    @property
+    def n_genes(self) -> int:
+        """Genes G."""
+        return len(self.genes)
 
     @property
     def n_edges(self) -> int:
         """Edges E."""
         return len(self.source)
+
+    @property
+    def n_pathways(self) -> int:
+        """Pathways P."""
+        return len(self.pathways)
+
+    @property
+    def edges(self) -> EdgeColumns:
+        """The edges alone, sharing memory."""
+        return EdgeColumns(self.genes, self.source, self.target, self.relation, self.sign)
 
     @cached_property
     def gene_index(self) -> dict[str, int]:
@@ -83,11 +108,16 @@ class Topology:
         return {gene: index for index, gene in enumerate(self.genes)}
 
     @cached_property
+    def pathway_index(self) -> dict[str, int]:
+        """Pathway id to its position."""
+        return {pathway: index for index, pathway in enumerate(self.pathways)}
+
+    @cached_property
     def sha256(self) -> str:
         """Hash over genes, edges, pathways, memberships and hierarchy; the name plays no part."""
         digest = hashlib.sha256()
-        digest.update("\t".join(self.genes).encode())
-        digest.update("\t".join(self.pathways).encode())
+        for words in (RELATIONS, self.genes, self.pathways):
+            digest.update(f"{len(words)}\n{chr(9).join(words)}\n".encode())
         for array in (
             self.source,
             self.target,
@@ -95,25 +125,42 @@ class Topology:
             self.sign,
             self.member_pathway,
             self.member_gene,
-            self.parents,
+            self.parents.ravel(),
         ):
-            digest.update(np.ascontiguousarray(array).astype("<i4").tobytes())
+            digest.update(f"{len(array)}\n".encode())
+            for start in range(0, len(array), HASHED_AT_ONCE):
+                digest.update(array[start : start + HASHED_AT_ONCE].astype("<i4").tobytes())
         return digest.hexdigest()
 
     def members(self, pathway: str) -> tuple[str, ...]:
-        """Genes of one pathway, sorted.
+        """Genes of one pathway, sorted; those of its children are not among them.
 
         Raises
         ------
         TopologyError
             If the topology has no such pathway.
         """
-        if pathway not in self.pathways:
-            raise TopologyError(
-                f"{self.name} has no pathway {pathway!r}", do=f"It has {first_ten(self.pathways)}."
-            )
-        chosen = self.member_gene[self.member_pathway == self.pathways.index(pathway)]
+        if pathway not in self.pathway_index:
+            raise TopologyError(f"{self.name} has no pathway {pathway!r}", do=nearest(pathway, self.pathways))
+        chosen = self.member_gene[self.member_pathway == self.pathway_index[pathway]]
         return tuple(sorted(self.genes[index] for index in chosen))
+
+    def title(self, pathway: str) -> str:
+        """Human name of a pathway, its id where it has none."""
+        return self.titles[self.pathway_index[pathway]] if self.titles else pathway
+
+    def gene_sets(self) -> GeneSets:
+        """Memberships, hierarchy and titles by name."""
+        return GeneSets(
+            membership=[
+                (self.pathways[pathway], self.genes[gene])
+                for pathway, gene in zip(self.member_pathway.tolist(), self.member_gene.tolist(), strict=True)
+            ],
+            parents=[
+                (self.pathways[child], self.pathways[parent]) for child, parent in self.parents.tolist()
+            ],
+            titles=dict(zip(self.pathways, self.titles, strict=True)) if self.titles else {},
+        )
 
 
 @dataclass(frozen=True)
@@ -137,84 +184,105 @@ def assemble(
 ) -> Topology:
     """Topology from named edges and (pathway, gene) pairs, in one canonical order.
 
-    Edges are sorted and duplicates collapse; of the same (source, target, relation) with unlike signs the
-    signs cancel to 0, since two sources that disagree tell us only that there is an edge.
+    Edges are sorted and duplicates collapse by the rule of `metarisk.pathways.edges.settle`: of the same
+    (source, target, relation) with unlike signs the signs cancel to 0.
 
     Raises
     ------
     TopologyError
-        If a relation is unknown, a sign is not -1, 0 or 1, or an edge joins a gene to itself.
+        If a relation is unknown, a sign is not -1, 0 or 1, an edge joins a gene to itself, or the hierarchy
+        has a cycle.
     """
-    signs: dict[tuple[str, str, int], set[int]] = {}
-    for edge in edges:
-        signs.setdefault(_edge_key(name, edge), set()).add(edge.sign)
-    pairs = sorted(set(membership))
-    genes = sorted({gene for key in signs for gene in key[:2]} | {gene for _, gene in pairs})
-    hierarchy = sorted(set(parents))
-    pathways = sorted({pathway for pathway, _ in pairs} | {pathway for pair in hierarchy for pathway in pair})
+    columns = _columns(name, list(edges))
+    sets = GeneSets(membership, parents, titles or {})
+    return topology_from_columns(name, columns, sets, licences)[0]
+
+
+def topology_from_columns(
+    name: str, edges: EdgeColumns, sets: GeneSets | None = None, licences: Sequence[str] = ()
+) -> tuple[Topology, EdgeTally]:
+    """Topology from columns of any length, and what settling them did; no Python object an edge.
+
+    Parameters
+    ----------
+    name
+        What the topology is called.
+    edges
+        Edges in any order; every gene listed becomes a node, with or without an edge.
+    sets
+        Pathways and hierarchy by name; a member that has no edge becomes a node too.
+    licences
+        Terms of the sources.
+
+    Raises
+    ------
+    TopologyError
+        If the hierarchy has a cycle.
+    """
+    sets = sets or GeneSets()
+    members, parents = sorted(set(sets.membership)), sorted(set(sets.parents))
+    check_acyclic(name, parents)
+    genes = tuple(sorted({*edges.genes, *(gene for _, gene in members)}))
+    settled, tally = settle(_onto(edges, genes))
+    pathways = tuple(
+        sorted({*(pathway for pathway, _ in members), *(end for pair in parents for end in pair)})
+    )
     gene_at = {gene: index for index, gene in enumerate(genes)}
     pathway_at = {pathway: index for index, pathway in enumerate(pathways)}
-    _check_acyclic(name, hierarchy)
-    ordered = sorted(signs)
-    return Topology(
+    topology = Topology(
         name=name,
-        genes=tuple(genes),
-        source=np.array([gene_at[key[0]] for key in ordered], dtype=np.int32),
-        target=np.array([gene_at[key[1]] for key in ordered], dtype=np.int32),
-        relation=np.array([key[2] for key in ordered], dtype=np.int8),
-        sign=np.array([_agreed(signs[key]) for key in ordered], dtype=np.int8),
-        pathways=tuple(pathways),
-        member_pathway=np.array([pathway_at[pathway] for pathway, _ in pairs], dtype=np.int32),
-        member_gene=np.array([gene_at[gene] for _, gene in pairs], dtype=np.int32),
-        parents=np.array(
-            [(pathway_at[child], pathway_at[parent]) for child, parent in hierarchy], dtype=np.int32
-        ).reshape(-1, 2),
+        genes=genes,
+        source=settled.source,
+        target=settled.target,
+        relation=settled.relation,
+        sign=settled.sign,
+        pathways=pathways,
+        member_pathway=np.array([pathway_at[pathway] for pathway, _ in members], dtype=np.int32),
+        member_gene=np.array([gene_at[gene] for _, gene in members], dtype=np.int32),
+        parents=np.array([(pathway_at[a], pathway_at[b]) for a, b in parents], dtype=np.int32).reshape(-1, 2),
         licences=tuple(sorted(set(licences))),
-        titles=tuple((titles or {}).get(pathway, pathway) for pathway in pathways),
+        titles=tuple(sets.titles.get(pathway, pathway) for pathway in pathways),
+    )
+    return topology, tally
+
+
+def _onto(edges: EdgeColumns, genes: tuple[str, ...]) -> EdgeColumns:
+    """Edges with indices into another, larger list of genes."""
+    if edges.genes == genes:
+        return edges
+    place = {gene: index for index, gene in enumerate(genes)}
+    moved: NDArray[np.int32] = np.array([place[gene] for gene in edges.genes], dtype=np.int32)
+    return replace(edges, genes=genes, source=moved[edges.source], target=moved[edges.target])
+
+
+def _columns(name: str, edges: Sequence[Edge]) -> EdgeColumns:
+    for edge in edges:
+        _check_edge(name, edge)
+    genes = tuple(sorted({gene for edge in edges for gene in (edge.source, edge.target)}))
+    place = {gene: index for index, gene in enumerate(genes)}
+    relation = {relation: index for index, relation in enumerate(RELATIONS)}
+    return EdgeColumns(
+        genes=genes,
+        source=np.array([place[edge.source] for edge in edges], dtype=np.int32),
+        target=np.array([place[edge.target] for edge in edges], dtype=np.int32),
+        relation=np.array([relation[edge.relation] for edge in edges], dtype=np.int8),
+        sign=np.array([edge.sign for edge in edges], dtype=np.int8),
     )
 
 
-def _edge_key(name: str, edge: Edge) -> tuple[str, str, int]:
+def _check_edge(name: str, edge: Edge) -> None:
+    where = f"{name}: edge {edge.source} -> {edge.target}"
     if edge.relation not in RELATIONS:
         raise TopologyError(
-            f"{name}: edge {edge.source} -> {edge.target} has relation {edge.relation!r}",
+            f"{where} has relation {edge.relation!r}",
             expected=f"one of {', '.join(RELATIONS)}",
             do="Map the relation before assembling.",
         )
-    if edge.sign not in (-1, 0, 1) or edge.source == edge.target:
+    if edge.sign not in (-1, 0, 1):
         raise TopologyError(
-            f"{name}: edge {edge.source} -> {edge.target} has sign {edge.sign}",
-            expected="two different genes and a sign of -1, 0 or 1",
-            do="Correct or remove the edge.",
+            f"{where} has sign {edge.sign}", expected="-1, 0 or 1", do="Correct or remove the edge."
         )
-    return edge.source, edge.target, RELATIONS.index(edge.relation)
-
-
-def _agreed(signs: set[int]) -> int:
-    known = signs - {0}
-    return known.pop() if len(known) == 1 else 0
-
-
-def _check_range(what: str, index: NDArray[np.int32], size: int) -> None:
-    if index.size and (index.min() < 0 or index.max() >= size):
+    if edge.source == edge.target:
         raise TopologyError(
-            f"{what} index runs to {int(index.max())}",
-            expected=f"0 .. {size - 1}",
-            do="The topology file is damaged; build it again.",
+            f"{where} joins a gene to itself", expected="two different genes", do="Remove the edge."
         )
-
-
-def _check_acyclic(name: str, hierarchy: Sequence[tuple[str, str]]) -> None:
-    from graphlib import CycleError, TopologicalSorter
-
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for child, parent in hierarchy:
-        sorter.add(child, parent)
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        raise TopologyError(
-            f"{name}: the pathway hierarchy has a cycle {' -> '.join(error.args[1])}",
-            expected="a pathway below its parents only",
-            do="Remove one of these relations.",
-        ) from error

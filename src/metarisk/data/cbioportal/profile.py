@@ -1,0 +1,161 @@
+"""What was measured: for each sample and assay, the genes of its panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.data.cbioportal.meta import Meta, read_fields
+from metarisk.data.found import Found, error, warning
+from metarisk.data.panels import WHOLE_EXOME, Panels
+from metarisk.data.text import check_ids, read_text, require_columns
+from metarisk.errors import first_ten
+
+NOT_ON_A_PANEL = "NA"
+
+
+class Seen(NamedTuple):
+    """Alterations as pairs, both shape (M,): that gene was altered in that sample."""
+
+    samples: NDArray[np.str_]
+    genes: NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Which genes were measured in which sample.
+
+    Attributes
+    ----------
+    sample_ids
+        Samples that the assay was done on, shape (N,).
+    panel
+        Position in ``gene_sets`` of each sample's panel, shape (N,).
+    gene_sets
+        Genes of each panel that was used.
+    """
+
+    sample_ids: NDArray[np.str_]
+    panel: NDArray[np.intp]
+    gene_sets: tuple[frozenset[str], ...]
+
+    @property
+    def genes(self) -> tuple[str, ...]:
+        """Every gene measured in at least one sample, sorted, length G."""
+        return tuple(sorted(frozenset().union(*self.gene_sets)))
+
+    def measured(self, genes: Sequence[str]) -> NDArray[np.bool_]:
+        """True where a gene is on the sample's panel, shape (N, G)."""
+        by_panel = np.array([[gene in held for gene in genes] for held in self.gene_sets], dtype=bool)
+        return by_panel.reshape(len(self.gene_sets), len(genes))[self.panel]
+
+
+def read_panel_matrix(metas: Sequence[Meta], found: Found) -> pd.DataFrame | None:
+    """Panel of each sample (rows) for each profile (columns), as text; None where the study has no matrix."""
+    files = [meta.file for meta in metas if meta.kind == "GENE_PANEL_MATRIX"]
+    if not files:
+        return None
+    table = read_text(files[0], found)
+    if table is None or not require_columns(table, ("SAMPLE_ID",), found):
+        return None
+    if not check_ids(table, "SAMPLE_ID", found, unique=True):
+        return None
+    return table.frame.set_index("SAMPLE_ID")
+
+
+def sequenced_samples(folder: Path, found: Found) -> frozenset[str] | None:
+    """Samples of the case list of sequenced samples; None where the folder has no such list."""
+    path = folder / "case_lists" / "cases_sequenced.txt"
+    if not path.is_file():
+        return None
+    return frozenset(read_fields(path, found).get("case_list_ids", "").split())
+
+
+def panel_names(
+    samples: NDArray[np.str_],
+    column: pd.Series | None,
+    listed: frozenset[str] | None,
+    altered: NDArray[np.str_],
+) -> pd.Series:
+    """Panel of each sample that was measured, index sample id; empty text where no panel is declared.
+
+    Parameters
+    ----------
+    samples
+        Samples of the clinical table.
+    column
+        Their panels in the panel matrix, if the study has one for this assay.
+    listed
+        Samples that the case list calls sequenced, if there is one.
+    altered
+        Samples with an alteration: they were certainly measured.
+    """
+    certain = set(altered) | (listed or frozenset())
+    if column is None:
+        measured = [sample for sample in samples if listed is None or sample in certain]
+        return pd.Series("", index=pd.Index(measured, dtype=object), dtype=object)
+    names = column.reindex(samples, fill_value="")
+    # "NA" in the matrix: not on a panel, or not measured at all; the case list or an alteration tells which.
+    exome = names.eq(NOT_ON_A_PANEL) & names.index.isin(list(certain))
+    names = names.mask(exome, next(iter(sorted(WHOLE_EXOME))))
+    return names[~names.isin(["", NOT_ON_A_PANEL])]
+
+
+def inferred_panels(names: pd.Series, seen: Seen) -> dict[str, frozenset[str]]:
+    """Panels that no file describes: the genes altered in at least one of their samples, and no others."""
+    panel = pd.Series(seen.samples).map(names)
+    grouped = pd.Series(seen.genes).groupby(panel)
+    return {
+        str(name): frozenset(genes) for name, genes in grouped if name and name.upper() not in WHOLE_EXOME
+    }
+
+
+def profile_of(names: pd.Series, panels: Panels, seen: Seen, file: str, found: Found) -> Profile:
+    """Genes measured in each sample.
+
+    A panel measures its genes; a whole exome, or a sample without any panel, measures every gene seen.
+
+    Parameters
+    ----------
+    names
+        Panel of each sample, index sample id.
+    panels
+        Genes of each panel; a panel that is not among them is an error.
+    seen
+        Alterations of the assay.
+    """
+    used, position = np.unique(names.to_numpy(dtype=str), return_inverse=True)
+    of_all = frozenset(seen.genes)
+    whole = [not name or name.upper() in WHOLE_EXOME for name in used]
+    sets = [
+        panels.get(name, of_all if every else frozenset()) for name, every in zip(used, whole, strict=True)
+    ]
+    _tell_undescribed([name for name in used if name not in panels], file, found)
+    return Profile(names.index.to_numpy(dtype=str), position.astype(np.intp), tuple(sets))
+
+
+def tell_inferred(panels: Mapping[str, object], file: str, found: Found) -> None:
+    """Say that panels were made up from what was altered."""
+    message = (
+        f"no panel file describes {first_ten(panels)}: only genes altered in some sample of a panel count"
+    )
+    do = "Name a table of panel and gene under panels in a study file; until then all others are unmeasured."
+    found.append(warning(file, message, do))
+
+
+def _tell_undescribed(names: Sequence[str], file: str, found: Found) -> None:
+    named = [name for name in names if name and name.upper() not in WHOLE_EXOME]
+    if "" in names:
+        message = "no gene panel is declared: every gene in the file counts as measured in every sample"
+        found.append(
+            warning(file, message, "Add a gene panel matrix and name a panel file in the study file.")
+        )
+    if named:
+        message = f"gene panel {first_ten(named)} is used by samples but described nowhere"
+        found.append(error(file, message, "Add its genes to the panel file that the study file names."))

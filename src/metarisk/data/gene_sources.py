@@ -1,0 +1,121 @@
+"""Files that gene tables are read from: the embedded one, a symbol list, HGNC's complete set."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from metarisk.data.found import Found
+from metarisk.data.gene_names import damaged_by_spreadsheet
+from metarisk.data.genes import EMBEDDED, GeneTable
+from metarisk.data.text import read_text
+from metarisk.errors import InputError
+
+Names = Mapping[str, frozenset[str]]
+
+
+@cache
+def read_embedded(path: Path) -> GeneTable:
+    """The package's table: columns ``alias, symbol, kind`` (previous or alias)."""
+    frame = _frame(path)
+    kind = frame["kind"]
+    approved = frozenset(frame["symbol"])
+    return GeneTable(
+        approved,
+        previous=_without(_collect(frame[kind == "previous"], "alias", "symbol"), approved),
+        aliases=_without(_collect(frame[kind == "alias"], "alias", "symbol"), approved),
+    )
+
+
+def read_hgnc(path: Path) -> GeneTable:
+    """A full table of symbols, in one of two forms; raises `InputError` if it is neither.
+
+    Either one row a name (columns ``Symbol`` and ``Approved.Symbol``), or one row a gene as HGNC ships it
+    (``symbol``, ``prev_symbol``, ``alias_symbol``, ``entrez_id``, ``ensembl_gene_id``; several values are
+    separated by ``|``). Names that a spreadsheet turned into dates are left out.
+    """
+    frame = _frame(path)
+    if {"Symbol", "Approved.Symbol"} <= set(frame.columns):
+        return _from_symbol_list(frame)
+    if {"symbol", "prev_symbol", "alias_symbol"} <= set(frame.columns):
+        return _from_complete_set(frame)
+    raise InputError(
+        f"{path.name}: its columns are {', '.join(map(str, frame.columns[:8]))}",
+        expected="Symbol and Approved.Symbol, or symbol, prev_symbol and alias_symbol",
+        do="Download hgnc_complete_set.txt, or name these two columns.",
+    )
+
+
+def _from_symbol_list(frame: pd.DataFrame) -> GeneTable:
+    """A list that does not tell former symbols from nicknames; the embedded table breaks ties it knows."""
+    sound = frame[~frame["Symbol"].map(_is_damaged) & ~frame["Approved.Symbol"].map(_is_damaged)]
+    approved = frozenset(sound["Approved.Symbol"])
+    embedded = read_embedded(EMBEDDED)
+    names = {**_collect(sound, "Symbol", "Approved.Symbol"), **_settled(embedded.aliases, approved)}
+    previous = _without(_settled(embedded.previous, approved), approved)
+    return GeneTable(approved, previous=previous, aliases=_without(names, approved), complete=True)
+
+
+def _settled(names: Names, approved: frozenset[str]) -> Names:
+    return {name: meant for name, meant in names.items() if len(meant) == 1 and meant <= approved}
+
+
+def _from_complete_set(frame: pd.DataFrame) -> GeneTable:
+    approved = frozenset(frame["symbol"])
+    return GeneTable(
+        approved,
+        previous=_without(_split(frame, "prev_symbol"), approved),
+        aliases=_without(_split(frame, "alias_symbol"), approved),
+        entrez=_ids(frame, "entrez_id"),
+        ensembl=_ids(frame, "ensembl_gene_id"),
+        complete=True,
+    )
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    found: Found = []
+    table = read_text(path, found)
+    if table is None:
+        raise InputError(f"{path.name}: {found[0].message}", do=found[0].do)
+    return table.frame
+
+
+def _is_damaged(name: str) -> bool:
+    return "-" in name and damaged_by_spreadsheet(name) is not None
+
+
+def _collect(frame: pd.DataFrame, name: str, symbol: str) -> Names:
+    return _grouped(zip(frame[name], frame[symbol], strict=True))
+
+
+def _split(frame: pd.DataFrame, column: str) -> Names:
+    return _grouped(
+        (name, symbol)
+        for names, symbol in zip(frame[column], frame["symbol"], strict=True)
+        for name in names.strip('"').split("|")
+        if name
+    )
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> Names:
+    collected: dict[str, set[str]] = defaultdict(set)
+    for name, symbol in pairs:
+        if name != symbol:
+            collected[name].add(symbol)
+    return {name: frozenset(symbols) for name, symbols in collected.items()}
+
+
+def _without(names: Names, approved: frozenset[str]) -> Names:
+    """An approved symbol means its own gene, whatever else it was once used for."""
+    return {name: meant for name, meant in names.items() if name not in approved}
+
+
+def _ids(frame: pd.DataFrame, column: str) -> dict[str, str]:
+    if column not in frame.columns:
+        return {}
+    known = frame[frame[column] != ""]
+    return dict(zip(known[column], known["symbol"], strict=True))

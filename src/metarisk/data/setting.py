@@ -1,0 +1,58 @@
+"""What every reader of a study needs, and what it hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from metarisk.config.study import StudyFile
+from metarisk.data.cohort import AssayTable
+from metarisk.data.genes import GeneTable, Resolution
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A study and where its parts lie.
+
+    Attributes
+    ----------
+    study
+        What the folder of tables means.
+    folder
+        Folder of the files.
+    genes
+        Resolves gene names.
+    panels
+        File or folder of gene panels, if the study names one.
+    """
+
+    study: StudyFile
+    folder: Path
+    genes: GeneTable
+    panels: Path | None = None
+
+    def resolve(self, names: pd.Series, file: str) -> Resolution:
+        """Approved symbols of a column of gene names, with the study file's own choices."""
+        return self.genes.resolve(names, file=file, chosen=self.study.gene_names)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The tables of a study before they are joined.
+
+    Attributes
+    ----------
+    clinical, endpoints
+        Index ``sample_id``.
+    assays
+        One table an assay.
+    files
+        Every file that was read.
+    """
+
+    clinical: pd.DataFrame
+    endpoints: pd.DataFrame
+    assays: tuple[AssayTable, ...]
+    files: tuple[Path, ...]

@@ -1,0 +1,160 @@
+"""The door to data: a study file, a study folder or a stored cohort, read, inspected or validated."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from metarisk.config.load import load_study_file
+from metarisk.config.study import StudyFile
+from metarisk.data.cbioportal import default_study, is_study_folder, read_folder
+from metarisk.data.cohort import Cohort, Provenance
+from metarisk.data.found import Found, from_exception
+from metarisk.data.genes import GeneTable, load_genes
+from metarisk.data.setting import Parts, Setting
+from metarisk.data.store import is_stored_cohort, read_cohort
+from metarisk.data.tables import read_tables
+from metarisk.errors import InputError, InvalidStudyError
+from metarisk.schema.findings import Finding, errors_of
+
+STUDY_FILE = "metarisk_study.yaml"
+
+
+@dataclass(frozen=True)
+class StudyReading:
+    """A study as it was read.
+
+    Attributes
+    ----------
+    cohort
+        The samples, or None if a finding is an error.
+    findings
+        Everything that was seen, errors and warnings.
+    """
+
+    cohort: Cohort | None
+    findings: tuple[Finding, ...]
+
+
+def read_study(path: Path, *, data_root: Path | None = None, genes: GeneTable | None = None) -> Cohort:
+    """Cohort of a study.
+
+    Parameters
+    ----------
+    path
+        A study file (YAML), a cBioPortal study folder (which may hold a ``metarisk_study.yaml``), or a cohort
+        folder written by `write_cohort`.
+    data_root
+        Folder that a study file's paths are relative to; the study file's own folder if None.
+    genes
+        Gene table in place of the study's own.
+
+    Raises
+    ------
+    InvalidStudyError
+        If the study has errors; all of its findings are in ``findings``.
+    InputError
+        If the path is none of these, or a stored cohort is damaged.
+    ConfigError
+        If the study file cannot be read.
+    """
+    reading = inspect_study(path, data_root=data_root, genes=genes)
+    if reading.cohort is None:
+        raise _invalid(path, reading.findings)
+    return reading.cohort
+
+
+def inspect_study(
+    path: Path, *, data_root: Path | None = None, genes: GeneTable | None = None
+) -> StudyReading:
+    """Cohort of a study with everything seen on the way; arguments and errors as for `read_study`."""
+    if is_stored_cohort(path):
+        return _stored(path)
+    found: Found = []
+    setting = _setting(path, data_root, genes, found)
+    parts = None if setting is None else _read_parts(setting, found)
+    if setting is None or parts is None or errors_of(found):
+        return StudyReading(None, tuple(found))
+    try:
+        cohort = Cohort.join(parts.clinical, parts.assays, parts.endpoints, _provenance(setting.study, parts))
+    except InputError as caught:
+        return StudyReading(None, (*found, from_exception(setting.study.name, caught)))
+    return StudyReading(cohort, tuple(found))
+
+
+def validate_study(
+    path: Path, *, data_root: Path | None = None, genes: GeneTable | None = None
+) -> tuple[Finding, ...]:
+    """All problems of a study at once, errors first; arguments and errors as for `inspect_study`."""
+    findings = inspect_study(path, data_root=data_root, genes=genes).findings
+    return tuple(sorted(findings, key=lambda finding: finding.level.value))
+
+
+def _stored(path: Path) -> StudyReading:
+    try:
+        return StudyReading(read_cohort(path), ())
+    except InputError as caught:
+        return StudyReading(None, (from_exception(path.name, caught),))
+
+
+def _read_parts(setting: Setting, found: Found) -> Parts | None:
+    return (
+        read_folder(setting, found) if setting.study.format == "cbioportal" else read_tables(setting, found)
+    )
+
+
+def _setting(path: Path, data_root: Path | None, genes: GeneTable | None, found: Found) -> Setting | None:
+    study, root = _find_study(path, data_root)
+    folder = root / study.folder
+    if not folder.is_dir():
+        raise InputError(
+            f"{path.name}: the study's folder {study.folder} does not exist below {root.name or root}",
+            do="Correct `folder` in the study file, or pass the data root it is relative to.",
+        )
+    panels = None if study.panels is None else root / study.panels
+    try:
+        table = genes or load_genes(None if study.genes is None else root / study.genes)
+    except InputError as caught:
+        found.append(from_exception("gene table", caught))
+        return None
+    return Setting(study, folder, table, panels)
+
+
+def _find_study(path: Path, data_root: Path | None) -> tuple[StudyFile, Path]:
+    """The study file and the folder that its paths are relative to."""
+    if path.is_file() and path.suffix in (".yaml", ".yml"):
+        return load_study_file(path), data_root or path.parent
+    if (path / STUDY_FILE).is_file():
+        return load_study_file(path / STUDY_FILE), path
+    if is_study_folder(path):
+        return default_study(path), path
+    raise InputError(
+        f"{path} {'is no study' if path.exists() else 'does not exist'}",
+        expected="a study file (.yaml), a cBioPortal folder, or a stored cohort with a manifest.json",
+        do="Check the path; configs/studies holds examples of study files.",
+    )
+
+
+def _provenance(study: StudyFile, parts: Parts) -> Provenance:
+    return Provenance(study.name, study.licence, _sha256_of(parts.files))
+
+
+def _sha256_of(files: Sequence[Path]) -> str:
+    """Hash over names and contents; neither the order of the files nor their folder plays a part."""
+    digest = hashlib.sha256()
+    for path in sorted(set(files), key=lambda file: file.name):
+        digest.update(path.name.encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _invalid(path: Path, findings: Sequence[Finding]) -> InvalidStudyError:
+    errors = errors_of(findings)
+    more = f" ({len(errors) - 1} more errors)" if len(errors) > 1 else ""
+    first = errors[0]
+    where = f", column {first.column}" if first.column else ""
+    return InvalidStudyError(
+        f"{path.name}: {first.file}{where}: {first.message}{more}", do=first.do, findings=findings
+    )

@@ -1,0 +1,180 @@
+"""Delimited text and parquet as columns of text: ids to the letter, nothing guessed to be a number."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.data.found import Found, error
+from metarisk.data.layout import Layout, read_layout
+from metarisk.data.parquet import read_parquet
+from metarisk.errors import first_ten, nearest
+
+# What sources write for "not known"; upper case, compared without regard to case.
+MISSING = frozenset(
+    {
+        "",
+        "NA",
+        "NAN",
+        "N/A",
+        "NONE",
+        "NULL",
+        "UNKNOWN",
+        "[NOT AVAILABLE]",
+        "[NOT APPLICABLE]",
+        "[NOT EVALUATED]",
+        "[UNKNOWN]",
+        "NO VALUE ENTERED",
+        "NOT AVAILABLE",
+        "DO NOT REPORT",
+        "PT REFUSED TO ANSWER",
+        "PATIENT REFUSED TO ANSWER",
+    }
+)
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table whose every cell is text.
+
+    Attributes
+    ----------
+    name
+        Name of the file.
+    frame
+        Columns of text, index 0 .. rows - 1.
+    first_line
+        Line number of row 0 in the file (row number in a parquet file, which has no lines).
+    """
+
+    name: str
+    frame: pd.DataFrame
+    first_line: int
+
+    def lines(self, rows: NDArray[np.bool_]) -> tuple[int, ...]:
+        """Line numbers of the rows where a mask is True."""
+        return tuple((np.flatnonzero(rows) + self.first_line).tolist())
+
+    def take(self, rows: NDArray[np.bool_]) -> TextTable:
+        """Rows where a mask is True; line numbers are counted anew, so check first."""
+        return replace(self, frame=self.frame[rows].reset_index(drop=True))
+
+
+def read_text(path: Path, found: Found, columns: Iterable[str] | None = None) -> TextTable | None:
+    """Read a table as text; None with the reason added to ``found`` if it is not one.
+
+    Parameters
+    ----------
+    path
+        Tab-separated, comma-separated (``.csv``) or parquet; text may be gzipped.
+    columns
+        Columns to read where they exist; all of them if None.
+    """
+    if path.suffix == ".parquet":
+        return _text_of_parquet(path, found)
+    layout = read_layout(path, found)
+    return None if layout is None else parse_text(layout, columns)
+
+
+def parse_text(layout: Layout, columns: Iterable[str] | None = None) -> TextTable:
+    """Columns of text of a checked layout."""
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if layout.separator == "," else csv.QUOTE_NONE
+    wanted = None if columns is None else [name for name in columns if name in layout.header]
+    frame = pd.read_csv(
+        BytesIO(layout.body),
+        sep=layout.separator,
+        names=list(layout.header),
+        header=None,
+        usecols=wanted,
+        index_col=False,
+        dtype=str,
+        na_filter=False,
+        quoting=quoting,
+        skip_blank_lines=False,
+    )
+    return TextTable(layout.name, frame, layout.first_line)
+
+
+def require_columns(table: TextTable, columns: Iterable[str], found: Found) -> bool:
+    """True if every column is there; one error for each that is not, with the nearest name."""
+    absent = [column for column in columns if column not in table.frame.columns]
+    for column in absent:
+        found.append(
+            error(
+                table.name,
+                f"has no column {column!r}",
+                nearest(column, map(str, table.frame.columns)),
+                column=column,
+            )
+        )
+    return not absent
+
+
+def check_ids(table: TextTable, column: str, found: Found, *, unique: bool) -> bool:
+    """Refuse empty ids, white space around or inside ids and, where asked, ids that stand twice.
+
+    Returns
+    -------
+    bool
+        True if the ids of the column can be used.
+    """
+    ids = table.frame[column]
+    empty = (ids == "").to_numpy()
+    blank = ids.str.contains(r"\s", regex=True).to_numpy(dtype=bool)
+    repeated = ids.duplicated(keep=False).to_numpy() & ~empty if unique else np.zeros(len(ids), dtype=bool)
+    if empty.any():
+        message = f"{empty.sum()} rows have an empty id"
+        found.append(
+            error(table.name, message, "Fill in or remove them.", lines=table.lines(empty), column=column)
+        )
+    if blank.any():
+        message = f"{blank.sum()} ids hold white space ({first_ten(map(repr, ids[blank].unique()))})"
+        do = "Remove the white space here and in every file that names these samples."
+        found.append(error(table.name, message, do, lines=table.lines(blank), column=column))
+    for value in ids[repeated].unique()[:10]:
+        rows = (ids == value).to_numpy()
+        do = "Remove or rename one of them; metarisk does not choose."
+        found.append(
+            error(
+                table.name,
+                "the id stands twice",
+                do,
+                lines=table.lines(rows),
+                column=column,
+                value=str(value),
+            )
+        )
+    return not (empty.any() or blank.any() or repeated.any())
+
+
+def is_missing(values: pd.Series) -> NDArray[np.bool_]:
+    """True where a cell says "not known", shape (rows,)."""
+    return values.str.strip().str.upper().isin(MISSING).to_numpy(dtype=bool)
+
+
+def _text_of_parquet(path: Path, found: Found) -> TextTable | None:
+    table = read_parquet(path, found)
+    if table is None:
+        return None
+    frame = table.to_pandas()
+    text = pd.DataFrame({str(name): _as_text(frame[name]) for name in frame.columns})
+    return TextTable(path.name, text.reset_index(drop=True), 1)
+
+
+def _as_text(values: pd.Series) -> pd.Series:
+    """Cells as text: missing is empty, whole numbers have no decimal point."""
+    if pd.api.types.is_float_dtype(values):
+        shown = values.map(
+            lambda number: f"{number:.0f}" if number == np.floor(number) else repr(float(number))
+        )
+    else:
+        shown = values.astype(str)
+    return shown.where(values.notna(), "").astype(object)

@@ -1,0 +1,84 @@
+"""DeLong's test of two AUROCs on the same rows."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from metarisk.metrics.inputs import Codes, Floats, Weights, check_labels, check_rows
+
+
+class DeLong(NamedTuple):
+    """Difference of two AUROCs, first minus second.
+
+    Attributes
+    ----------
+    difference
+        AUROC of the first minus AUROC of the second.
+    error
+        Its standard error.
+    p
+        Two-sided p value of no difference; 1 where the two rank every pair alike.
+    """
+
+    difference: float
+    error: float
+    p: float
+
+
+def delong(first: Floats, second: Floats, label: Codes) -> DeLong:
+    """Compare two scores of the same independent rows (DeLong 1988, by the midranks of Sun and Xu 2014).
+
+    Rows of one patient are not independent: with several samples a patient use
+    `metarisk.metrics.intervals.paired_difference`.
+
+    Parameters
+    ----------
+    first, second
+        Two models' scores, higher = the event is likelier, shape (N,).
+    label
+        1 the event, 0 none, shape (N,).
+
+    Returns
+    -------
+    DeLong
+        NaN throughout where either class has fewer than two rows.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, a value is NaN, or a label is neither 0 nor 1.
+    """
+    check_rows(first=first, second=second, label=label)
+    check_labels(label)
+    case = label == 1
+    if case.sum() < 2 or (~case).sum() < 2:
+        return DeLong(math.nan, math.nan, math.nan)
+    won_first, kept_first = _placements(first, case)
+    won_second, kept_second = _placements(second, case)
+    difference = float(won_first.mean() - won_second.mean())
+    variance = _variance_of_mean(won_first - won_second) + _variance_of_mean(kept_first - kept_second)
+    return DeLong(difference, math.sqrt(variance), _two_sided_normal(difference, variance))
+
+
+def _placements(score: Floats, case: Codes) -> tuple[Weights, Weights]:
+    """Share of controls each case outranks, and share of cases that outrank each control; ties half."""
+    cases, controls = np.sort(score[case]), np.sort(score[~case])
+    return _share_below(score[case], controls), 1.0 - _share_below(score[~case], cases)
+
+
+def _share_below(values: Floats, others: Floats) -> Weights:
+    below = np.searchsorted(others, values, side="left") + np.searchsorted(others, values, side="right")
+    return below / (2.0 * len(others))
+
+
+def _variance_of_mean(values: Weights) -> float:
+    return float(values.var(ddof=1) / len(values))
+
+
+def _two_sided_normal(difference: float, variance: float) -> float:
+    if variance <= 0:
+        return 1.0 if difference == 0 else 0.0
+    return math.erfc(abs(difference) / math.sqrt(2.0 * variance))

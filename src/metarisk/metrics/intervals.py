@@ -1,0 +1,189 @@
+"""Intervals and comparisons: patients are resampled with all their samples.
+
+A *statistic* here maps weightings of the rows, shape (B, N), to B figures, shape (B,): resampling patients
+is weighting their rows by how often each was drawn, so one sort serves a thousand resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarisk.errors import InputError
+from metarisk.metrics.inputs import Floats, Weights, ratio
+
+Statistic = Callable[[Weights], Weights]
+
+_CELLS_AT_ONCE = 2_000_000  # weights held in memory at a time, 16 MB
+_TAILS = (2.5, 97.5)
+
+
+class Interval(NamedTuple):
+    """A figure with its 95 % interval.
+
+    Attributes
+    ----------
+    value
+        On all rows; NaN where it does not exist.
+    lower, upper
+        2.5th and 97.5th percentile over the resamples in which it exists; NaN where that is under half.
+    n
+        Rows N.
+    events
+        Rows with the event.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    n: int
+    events: int
+
+
+class Difference(NamedTuple):
+    """A paired difference, first minus second.
+
+    Attributes
+    ----------
+    value
+        On all rows.
+    lower, upper
+        95 % interval.
+    p
+        Two-sided p value of no difference.
+    n
+        Rows N.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    p: float
+    n: int
+
+
+def bootstrap(
+    statistic: Statistic, groups: NDArray[Any], *, events: int, resamples: int = 1000, seed: int = 0
+) -> Interval:
+    """Percentile interval of a figure over resampled patients.
+
+    Parameters
+    ----------
+    statistic
+        Weightings of the rows (B, N) -> figures (B,), e.g. ``partial(weighted_auroc, score, label)``, or any
+        function of row indices through `over_rows`.
+    groups
+        Patient of each row, shape (N,): all rows of a patient are drawn together.
+    events
+        Rows with the event, carried into the result.
+    resamples
+        How often the patients are drawn again.
+    seed
+        Equal seeds give equal intervals.
+
+    Raises
+    ------
+    InputError
+        If there are no rows.
+    """
+    value = float(statistic(np.ones((1, len(groups))))[0])
+    lower, upper = _tails(_resampled(statistic, groups, resamples, seed))
+    return Interval(value, lower, upper, len(groups), int(events))
+
+
+def paired_difference(
+    first: Statistic, second: Statistic, groups: NDArray[Any], *, resamples: int = 1000, seed: int = 0
+) -> Difference:
+    """Difference of two models' figures on the same rows, each resample shared by both.
+
+    The p value is twice the smaller share of resamples on either side of zero, one added to both counts so
+    that it is never 0 (Davison and Hinkley 1997, 4.11); no more than 1. Other arguments as `bootstrap`.
+    """
+
+    def difference(weights: Weights) -> Weights:
+        return first(weights) - second(weights)
+
+    value = float(difference(np.ones((1, len(groups))))[0])
+    drawn = _resampled(difference, groups, resamples, seed)
+    return Difference(value, *_tails(drawn), _two_sided(drawn), len(groups))
+
+
+def over_rows(figure: Callable[[NDArray[np.intp]], float]) -> Statistic:
+    """Statistic of a figure that takes row indices (repeated as often as drawn); slower than weights."""
+
+    def statistic(weights: Weights) -> Weights:
+        rows = np.arange(weights.shape[1])
+        return np.array([figure(np.repeat(rows, counts)) for counts in weights.astype(np.intp)])
+
+    return statistic
+
+
+def reweighted(statistic: Statistic, weight: Floats) -> Statistic:
+    """Statistic in which each row also has a weight of its own, shape (N,), e.g. a censoring weight."""
+
+    def weighted(weights: Weights) -> Weights:
+        return statistic(weights * weight)
+
+    return weighted
+
+
+def weighted_mean(values: Floats, weights: Weights) -> Weights:
+    """Mean of N values under each of B weightings (B, N), shape (B,); NaN without weight."""
+    return ratio(weights @ np.asarray(values, dtype=np.float64), weights.sum(axis=1))
+
+
+def holm(p_values: Sequence[float]) -> Weights:
+    """P values adjusted for their number by Holm's step-down method, in the order given.
+
+    A NaN is no test: it stays NaN and does not count among the family.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")[: int((~np.isnan(p)).sum())]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def resampled_weights(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Weights]:
+    """How often each row is drawn, in blocks of resamples, shape (block, N); the blocks' size plays no part.
+
+    Raises
+    ------
+    InputError
+        If there are no rows.
+    """
+    if not len(groups):
+        raise InputError("there are no rows to resample", do="Report the target as not evaluated.")
+    patients, patient_of = np.unique(groups, return_inverse=True)
+    generator = np.random.default_rng(seed)
+    block = max(1, _CELLS_AT_ONCE // len(groups))
+    for start in range(0, resamples, block):
+        size = min(block, resamples - start)
+        drawn = generator.integers(0, len(patients), size=(size, len(patients)))
+        cells = drawn + np.arange(size)[:, None] * len(patients)
+        counts = np.bincount(cells.ravel(), minlength=size * len(patients)).reshape(size, -1)
+        yield counts.astype(np.float64)[:, patient_of]
+
+
+def _resampled(statistic: Statistic, groups: NDArray[Any], resamples: int, seed: int) -> Weights:
+    return np.concatenate([statistic(weights) for weights in resampled_weights(groups, resamples, seed)])
+
+
+def _tails(drawn: Weights) -> tuple[float, float]:
+    exists = drawn[~np.isnan(drawn)]
+    if 2 * len(exists) < len(drawn):
+        return float("nan"), float("nan")
+    lower, upper = np.percentile(exists, _TAILS)
+    return float(lower), float(upper)
+
+
+def _two_sided(drawn: Weights) -> float:
+    exists = drawn[~np.isnan(drawn)]
+    if 2 * len(exists) < len(drawn):
+        return float("nan")
+    smaller = min((exists <= 0).sum(), (exists >= 0).sum())
+    return float(min(1.0, 2.0 * (smaller + 1) / (len(exists) + 1)))

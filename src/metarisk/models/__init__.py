@@ -1,0 +1,1 @@
+"""The assembled network, its ensemble, its calibration, and the bundle that ships them."""

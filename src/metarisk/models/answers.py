@@ -1,0 +1,123 @@
+"""From the ensemble's outputs to probabilities with intervals."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit
+from scipy.stats import t as student
+
+from metarisk.features.batch import Batch
+from metarisk.models.calibration import Calibration, DoubleArray
+from metarisk.models.ensemble import Ensemble
+
+
+class Probability(NamedTuple):
+    """One question's answer for N samples.
+
+    Attributes
+    ----------
+    endpoint
+        Column of the endpoint table.
+    cause
+        Which cause of a dated endpoint; empty for yes / no.
+    horizon_days
+        By when; NaN for "ever".
+    value, lower, upper
+        Probability and its 95 % interval, shape (N,) each.
+    """
+
+    endpoint: str
+    cause: str
+    horizon_days: float
+    value: DoubleArray
+    lower: DoubleArray
+    upper: DoubleArray
+
+
+def probabilities(
+    ensemble: Ensemble, calibration: Calibration, batch: Batch, horizons_days: tuple[float, ...]
+) -> list[Probability]:
+    """Answer every question for every sample.
+
+    The value is the calibrated mean of the members' log odds. The interval says how far another fit on other
+    patients, with other random starts, would have moved it (Student's t over the members' spread), widened
+    by what each missing assay has been seen to change; it does not cover a shift of population.
+
+    Parameters
+    ----------
+    ensemble, calibration
+        The fitted model.
+    batch
+        Features of N samples.
+    horizons_days
+        Times at which dated endpoints are read.
+    """
+    outputs = calibration.apply(ensemble.answers(batch)["outputs"])  # (M, N, O)
+    centre = outputs.mean(axis=0)
+    half = _half_width(outputs, missing_variance(calibration, batch))  # (N, O)
+    layout = ensemble.plan.layout
+    answers = [
+        _yes_no(endpoint, centre[:, column], half[:, column]) for column, endpoint in enumerate(layout.binary)
+    ]
+    for endpoint in layout.timed:
+        answers += _dated(ensemble, endpoint, centre, half, horizons_days)
+    return answers
+
+
+def missing_variance(calibration: Calibration, batch: Batch) -> DoubleArray:
+    """Variance that the assays a sample lacks add to each output, shape (N, O)."""
+    variance = np.zeros((len(batch), len(calibration.slope)))
+    for assay, spread in calibration.missing_spread.items():
+        absent = ~batch.assays[assay].measured.any(axis=1)
+        variance += absent[:, None] * spread**2
+    return variance
+
+
+def _half_width(outputs: DoubleArray, extra_variance: DoubleArray) -> DoubleArray:
+    members = len(outputs)
+    spread = outputs.var(axis=0, ddof=1) if members > 1 else np.zeros(outputs.shape[1:])
+    quantile = float(student.ppf(0.975, max(members - 1, 1)))
+    return np.sqrt(quantile**2 * spread + 1.96**2 * extra_variance)
+
+
+def _yes_no(endpoint: str, centre: DoubleArray, half: DoubleArray) -> Probability:
+    return Probability(endpoint, "", np.nan, expit(centre), expit(centre - half), expit(centre + half))
+
+
+def _dated(
+    ensemble: Ensemble,
+    endpoint: str,
+    centre: DoubleArray,
+    half: DoubleArray,
+    horizons_days: tuple[float, ...],
+) -> list[Probability]:
+    """Each cause's probability by each horizon; an interval moves that cause's level, the others held."""
+    layout = ensemble.plan.layout
+    causes = layout.timed[endpoint]
+    start = layout.columns(endpoint).start
+    answers: list[Probability] = []
+    for index, cause in enumerate(causes):
+        bounds = []
+        for direction in (0.0, -1.0, 1.0):
+            moved = centre.copy()
+            moved[:, start + index] += direction * half[:, start + index]
+            bounds.append(_incidence(ensemble, endpoint, moved)[..., index])  # (N, K)
+        for horizon in horizons_days:
+            column = int(np.searchsorted(layout.bin_edges_days[endpoint], horizon - 1e-6))
+            column = min(column, bounds[0].shape[1] - 1)
+            value, lower, upper = (bound[:, column] for bound in bounds)
+            answers.append(Probability(endpoint, cause, horizon, value, lower, upper))
+    return answers
+
+
+@torch.no_grad()
+def _incidence(ensemble: Ensemble, endpoint: str, outputs: DoubleArray) -> DoubleArray:
+    """Cumulative incidence under the members' mean hazard baseline, shape (N, K, J)."""
+    inputs = torch.from_numpy(outputs.astype(np.float32))
+    incidence = torch.stack([member.cpu().incidence(inputs, endpoint) for member in ensemble.members])
+    mean: NDArray[np.float64] = incidence.mean(dim=0).double().numpy()
+    return mean

@@ -1,0 +1,78 @@
+"""The ensemble: several networks of one plan, and their answers to a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from metarisk.features.batch import Batch
+from metarisk.models.network import Network, NetworkPlan
+from metarisk.pathways.topology import Topology
+from metarisk.schema.assays import Assay
+
+ROWS_AT_A_TIME = 512
+
+
+class Ensemble(nn.Module):
+    """M networks that share a plan and a topology."""
+
+    def __init__(self, plan: NetworkPlan, topology: Topology, members: Sequence[Network]) -> None:
+        super().__init__()
+        self.plan = plan
+        self.topology = topology
+        self.members = nn.ModuleList(members)
+
+    def answers(
+        self, batch: Batch, without: frozenset[Assay] = frozenset()
+    ) -> Mapping[str, NDArray[np.float32]]:
+        """Outputs of each member for each sample, in chunks of samples.
+
+        Parameters
+        ----------
+        batch
+            Features of N samples.
+        without
+            Assays to leave out, as if they had not been measured.
+
+        Returns
+        -------
+        Mapping
+            ``outputs`` and ``graph``, both of shape (M, N, O).
+        """
+        parts: list[tuple[Tensor, Tensor]] = []
+        for start in range(0, max(len(batch), 1), ROWS_AT_A_TIME):
+            rows = np.arange(start, min(start + ROWS_AT_A_TIME, len(batch)))
+            parts.append(self._answer(batch.take(rows), without))
+        outputs, graph = (torch.cat(part, dim=1).numpy() for part in zip(*parts, strict=True))
+        return {"outputs": outputs, "graph": graph}
+
+    @torch.no_grad()
+    def _answer(self, batch: Batch, without: frozenset[Assay]) -> tuple[Tensor, Tensor]:
+        device = next(self.parameters()).device
+        assays, flat = tensors(batch, device)
+        for assay in without & set(batch.assays):
+            assays[assay.value] = torch.zeros_like(assays[assay.value])
+        flat = blank_columns(flat, self.plan, without)
+        answers = [member.eval()(assays, flat) for member in self.members]
+        return (
+            torch.stack([answer.outputs for answer in answers]).cpu(),
+            torch.stack([answer.graph for answer in answers]).cpu(),
+        )
+
+
+def tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Tensor], Tensor]:
+    """The batch as tensors on a device: assay -> (N, Ga, C), and the flat table (N, F)."""
+    assays = {assay.value: torch.from_numpy(entry.values).to(device) for assay, entry in batch.assays.items()}
+    return assays, torch.from_numpy(batch.flat).to(device)
+
+
+def blank_columns(flat: Tensor, plan: NetworkPlan, assays: frozenset[Assay]) -> Tensor:
+    """Flat table with the columns of the assays unknown."""
+    if not assays:
+        return flat
+    blank = torch.tensor([group in assays for group in plan.groups], device=flat.device)
+    return flat.masked_fill(blank, torch.nan)

@@ -1,0 +1,160 @@
+"""The assembled network: encoders, message passing, pathway pooling, and a direct path beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from metarisk.config.experiment import NetworkSection
+from metarisk.nn.direct import DirectPath, FlatEmbedding
+from metarisk.nn.encoders import AssayEncoder, encode
+from metarisk.nn.heads import HazardBaseline, TaskLayout, cumulative_incidence
+from metarisk.nn.pooling import PathwayPooling
+from metarisk.nn.propagation import RelationalPropagation
+from metarisk.pathways.topology import Topology
+from metarisk.schema.assays import ASSAYS, Assay
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """What the network must fit, apart from its weights.
+
+    Attributes
+    ----------
+    section
+        Width, layers and the like.
+    layout
+        The questions and their outputs.
+    assay_genes
+        Assay -> node of each of its columns, shape (Ga,).
+    groups
+        Assay or clinical column that each flat column comes from, length F.
+    centre, scale
+        Training mean and factor of each flat column, shape (F,) each.
+    number_columns
+        Flat columns that are clinical numbers.
+    edges
+        Quantile edges of those numbers, shape (numbers, bins + 1).
+    """
+
+    section: NetworkSection
+    layout: TaskLayout
+    assay_genes: Mapping[Assay, NDArray[np.int64]]
+    groups: tuple[str, ...]
+    centre: NDArray[np.float32]
+    scale: NDArray[np.float32]
+    number_columns: tuple[int, ...]
+    edges: NDArray[np.float32]
+
+
+class Answer(NamedTuple):
+    """Outputs of the network, before calibration.
+
+    Attributes
+    ----------
+    outputs
+        What the heads read, shape (N, O).
+    graph
+        The part of it that came through the graph, gate included, shape (N, O).
+    """
+
+    outputs: Tensor
+    graph: Tensor
+
+
+class GraphPath(nn.Module):
+    """Answers through the topology.
+
+    Gene identities take one walk over the graph for the whole batch, so that a mutation's effect is tied to
+    its neighbours'; states take it sample by sample. Pathways read the states, heads read the pathways.
+    """
+
+    def __init__(self, plan: NetworkPlan, topology: Topology) -> None:
+        super().__init__()
+        section, width = plan.section, plan.section.width
+        n_genes, n_pathways = len(topology.genes), len(topology.pathways)
+        self.identity = nn.Parameter(torch.randn(n_genes, width) / width**0.5)
+        self.encoders = nn.ModuleDict(
+            {
+                assay.value: AssayEncoder(genes, n_genes, len(ASSAYS[assay].channels), width)
+                for assay, genes in plan.assay_genes.items()
+            }
+        )
+        self.effects = nn.ModuleList(RelationalPropagation(topology, width) for _ in range(section.layers))
+        self.states = nn.ModuleList(RelationalPropagation(topology, width) for _ in range(section.layers))
+        self.pooling = PathwayPooling(topology, width)
+        self.readout = nn.Linear(width, section.readout)
+        self.dropout = nn.Dropout(section.dropout)
+        self.head = nn.Linear(n_pathways * section.readout, plan.layout.outputs, bias=False)
+        nn.init.normal_(self.head.weight, std=0.02)
+
+    def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
+        """Answers from what was measured on genes, assay -> (N, Ga, C), to (N, O)."""
+        pathways = self.pathway_states(assays)  # (P, N, D)
+        read = torch.tanh(self.readout(pathways))  # (P, N, readout)
+        flat = read.permute(1, 0, 2).flatten(1)  # (N, P * readout)
+        answer: Tensor = self.head(self.dropout(flat))
+        return answer
+
+    def pathway_states(self, assays: Mapping[str, Tensor]) -> Tensor:
+        """State of each pathway in each sample: the explanation layer, shape (P, N, D)."""
+        identity = self.identity[:, None, :]  # (G, 1, D)
+        for layer in self.effects:
+            identity = layer(identity)
+        measured = [(encoder, assays[name]) for name, encoder in self.encoders.items()]
+        state = encode(measured, identity[:, 0])  # (G, N, D)
+        for layer in self.states:
+            state = layer(state)
+        pathways: Tensor = self.pooling(state)
+        return pathways
+
+
+class Network(nn.Module):
+    """One member: a gated sum of the graph path and the direct path, read by all heads."""
+
+    def __init__(self, plan: NetworkPlan, topology: Topology) -> None:
+        super().__init__()
+        section, layout = plan.section, plan.layout
+        self.layout = layout
+        embedding = FlatEmbedding(plan.centre, plan.scale, plan.number_columns, plan.edges)
+        self.direct = DirectPath(embedding, section.direct_hidden, layout.outputs, section.dropout)
+        self.graph = GraphPath(plan, topology) if section.graph and plan.assay_genes else None
+        self.gate = nn.Parameter(torch.zeros(layout.outputs))
+        self.bias = nn.Parameter(torch.zeros(layout.outputs))
+        self.baselines = nn.ModuleDict(
+            {
+                name: HazardBaseline(len(layout.bin_edges_days[name]), len(causes))
+                for name, causes in layout.timed.items()
+            }
+        )
+
+    def forward(self, assays: Mapping[str, Tensor], flat: Tensor) -> Answer:
+        """Answer every question for every sample.
+
+        Parameters
+        ----------
+        assays
+            Assay -> standardised values, 0 where not measured, shape (N, Ga, C).
+        flat
+            Flat table, NaN where unknown, shape (N, F).
+        """
+        direct = self.bias + self.direct(flat)  # (N, O)
+        if self.graph is None:
+            return Answer(direct, torch.zeros_like(direct))
+        graph = torch.sigmoid(self.gate) * self.graph(assays)  # (N, O)
+        return Answer(direct + graph, graph)
+
+    def hazard_logits(self, outputs: Tensor, endpoint: str) -> Tensor:
+        """Cause-specific log odds in each interval, shape (..., N, O) to (..., N, K, J)."""
+        logits: Tensor = self.baselines[endpoint](outputs[..., self.layout.columns(endpoint)])
+        return logits
+
+    def incidence(self, outputs: Tensor, endpoint: str) -> Tensor:
+        """Probability of each cause by the end of each interval, shape (..., N, K, J)."""
+        return cumulative_incidence(self.hazard_logits(outputs, endpoint))

@@ -1,0 +1,1 @@
+"""Blocks of the network, as its formula reads: encode, propagate, pool, answer."""

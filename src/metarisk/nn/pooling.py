@@ -1,0 +1,86 @@
+"""Pooling: genes to pathways by attention over members, then up the hierarchy."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from metarisk.nn.sparse import SparseMatrix
+from metarisk.pathways.influence import signed_influence
+from metarisk.pathways.topology import Topology
+
+
+class PathwayPooling(nn.Module):
+    """State of each pathway from the states of its member genes.
+
+    Half of the channels are pooled with equal signs, the other half with the sign and size of each member's
+    influence on the pathway's output (`signed_influence`), so that losing an inhibitor and gaining an
+    activator push a pathway the same way. Upon both lies a learned attention weight for each gene and
+    channel, normalised within the pathway. A parent adds the mean of its children.
+
+    Parameters
+    ----------
+    topology
+        Genes, pathways, membership and hierarchy.
+    width
+        Channels D.
+    """
+
+    size: Tensor
+
+    def __init__(self, topology: Topology, width: int) -> None:
+        super().__init__()
+        row, col = topology.member_pathway, topology.member_gene
+        shape = (len(topology.pathways), len(topology.genes))
+        size = np.maximum(np.bincount(row, minlength=shape[0]), 1)
+        self.members = SparseMatrix(row, col, np.ones(len(row)), shape)
+        self.equal = SparseMatrix(row, col, 1.0 / np.sqrt(size)[row], shape)
+        self.signed = SparseMatrix(row, col, signed_influence(topology), shape)
+        self.register_buffer("size", torch.from_numpy(size.astype(np.float32)), persistent=False)
+        self.attention = nn.Parameter(torch.zeros(shape[1], width))
+        self.ascent = _mean_of_children(topology)
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Pool genes into pathways.
+
+        Parameters
+        ----------
+        state
+            Shape (G, N, D).
+
+        Returns
+        -------
+        Tensor
+            Shape (P, N, D).
+        """
+        weight = torch.exp(self.attention)  # (G, D)
+        mean_weight = self.members(weight) / self.size[:, None]  # (P, D)
+        equal, signed = (state * weight[:, None, :]).chunk(2, dim=2)  # (G, N, D / 2) each
+        pooled = torch.cat([self.equal(equal), self.signed(signed)], dim=2)  # (P, N, D)
+        pooled = pooled / mean_weight.clamp_min(1e-6)[:, None, :]
+        return pooled if self.ascent is None else pooled + self.ascent(pooled)
+
+
+def _mean_of_children(topology: Topology) -> SparseMatrix | None:
+    """Matrix (P x P) from every pathway to its ancestors, each ancestor's row a mean; None if flat."""
+    if not len(topology.parents):
+        return None
+    n_pathways = len(topology.pathways)
+    above: dict[int, set[int]] = {}
+    for child, parent in topology.parents.tolist():
+        above.setdefault(child, set()).add(parent)
+    pairs = [(ancestor, child) for child in above for ancestor in _ancestors(child, above)]
+    row, col = np.array(pairs, dtype=np.int64).T
+    value = 1.0 / np.bincount(row, minlength=n_pathways)[row]
+    return SparseMatrix(row, col, value, (n_pathways, n_pathways))
+
+
+def _ancestors(node: int, above: dict[int, set[int]]) -> set[int]:
+    found: set[int] = set()
+    waiting = [node]
+    while waiting:
+        fresh = above.get(waiting.pop(), set()) - found
+        found |= fresh
+        waiting += fresh
+    return found

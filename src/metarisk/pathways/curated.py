@@ -1,0 +1,199 @@
+"""The curated circuits of metastasis that ship with the package: edges, circuits, references, therapies."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from metarisk.errors import TopologyError, nearest
+from metarisk.pathways.topology import RELATIONS, Edge, Topology, assemble
+
+LICENCE = "Apache-2.0 (metarisk curated)"
+FAMILY_PREFIX = "family:"
+
+EDGE_COLUMNS = ("source", "target", "relation", "sign", "circuit", "evidence")
+CIRCUIT_COLUMNS = ("circuit", "name", "family", "description")
+REFERENCE_COLUMNS = ("key", "citation")
+THERAPY_COLUMNS = ("therapy_class", "name", "gene", "action", "example_drugs", "evidence")
+
+MAY_BE_EMPTY = ("example_drugs",)  # no drug of the class has reached patients
+SIGNS = {"1": 1, "+1": 1, "-1": -1, "0": 0}
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class CuratedEdge(Edge):
+    """An edge with the circuit it belongs to, the reference for it, and the family file it stands in."""
+
+    circuit: str
+    evidence: str
+    family: str
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A named circuit; ``description`` says what high activity means for metastasis or response."""
+
+    id: str
+    name: str
+    family: str
+    description: str
+
+
+@dataclass(frozen=True)
+class TherapyTarget:
+    """One target of a class of drugs.
+
+    Attributes
+    ----------
+    therapy_class
+        Id of the class, as a clinical table names it.
+    name
+        Human name of the class.
+    gene
+        Approved symbol of the target.
+    action
+        What the drug does to the target, as curated (``inhibit`` lowers its activity).
+    example_drugs
+        Drugs of the class, separated by semicolons or commas; empty where none has reached patients.
+    evidence
+        Key of a reference.
+    """
+
+    therapy_class: str
+    name: str
+    gene: str
+    action: str
+    example_drugs: str
+    evidence: str
+
+
+@cache
+def curated_topology() -> Topology:
+    """Curated circuits as a topology: circuits are pathways, families stand above them.
+
+    Raises
+    ------
+    TopologyError
+        If a file of the package cannot be read; the sentence names the file and the line.
+    """
+    edges = curated_edges()
+    families = {edge.circuit: edge.family for edge in reversed(edges)}
+    described = {circuit.id: circuit for circuit in circuits()}
+    families |= {name: described[name].family for name in families if name in described}
+    titles = {name: circuit.name for name, circuit in described.items()}
+    titles |= {FAMILY_PREFIX + family: family.replace("_", " ") for family in families.values()}
+    return assemble(
+        "curated",
+        edges,
+        {(edge.circuit, gene) for edge in edges for gene in (edge.source, edge.target)},
+        parents=[(circuit, FAMILY_PREFIX + family) for circuit, family in families.items()],
+        titles=titles,
+        licences=(LICENCE,),
+    )
+
+
+@cache
+def curated_edges() -> tuple[CuratedEdge, ...]:
+    """Every curated edge, file by file; an edge that two circuits share stands here twice.
+
+    Raises
+    ------
+    TopologyError
+        If a row is not an edge.
+    """
+    found = []
+    for file in _files():
+        if not file.name.startswith(("circuits_", "references_", "therapies")):
+            family = file.name.removesuffix(".tsv")
+            found += [_edge(where, row, family) for where, row in _rows(file, EDGE_COLUMNS)]
+    return tuple(found)
+
+
+def curated_pairs(circuit: str) -> frozenset[tuple[str, str]]:
+    """Pairs (source, target) curated for one circuit, without what other circuits say of its genes."""
+    return frozenset((edge.source, edge.target) for edge in curated_edges() if edge.circuit == circuit)
+
+
+@cache
+def circuits() -> tuple[Circuit, ...]:
+    """Name, family and meaning of each circuit."""
+    rows = _tables("circuits_", CIRCUIT_COLUMNS)
+    return tuple(Circuit(row["circuit"], row["name"], row["family"], row["description"]) for row in rows)
+
+
+@cache
+def references() -> dict[str, str]:
+    """Citation of each evidence key."""
+    return {row["key"]: row["citation"] for row in _tables("references_", REFERENCE_COLUMNS)}
+
+
+@cache
+def therapies() -> tuple[TherapyTarget, ...]:
+    """Targets of each class of drugs, one entry a (class, gene)."""
+    return tuple(TherapyTarget(**row) for row in _tables("therapies", THERAPY_COLUMNS))
+
+
+def _files() -> list[Traversable]:
+    folder = files("metarisk.pathways") / "circuits"
+    return sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".tsv")), key=lambda file: file.name
+    )
+
+
+def _tables(prefix: str, columns: tuple[str, ...]) -> list[Row]:
+    return [row for file in _files() if file.name.startswith(prefix) for _, row in _rows(file, columns)]
+
+
+def _rows(file: Traversable, columns: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
+    """Rows with the place each one stands at, such as ``growth.tsv line 12``."""
+    lines = csv.reader(file.read_text(encoding="utf-8").splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = tuple(next(lines, ()))
+    if header != columns:
+        raise TopologyError(
+            f"{file.name} has the columns {', '.join(header) or '(none)'}",
+            expected=", ".join(columns),
+            do="Restore the header line.",
+        )
+    for number, cells in enumerate(lines, start=2):
+        if not cells:
+            continue
+        if len(cells) != len(columns) or not all(map(_filled, columns, cells)):
+            raise TopologyError(
+                f"{file.name} line {number} has {len(cells)} cells, some empty or padded: {cells}",
+                expected=f"{len(columns)} filled cells",
+                do="Separate the cells by one tab each and leave none empty.",
+            )
+        yield f"{file.name} line {number}", dict(zip(columns, cells, strict=True))
+
+
+def _filled(column: str, cell: str) -> bool:
+    return cell == cell.strip() and bool(cell or column in MAY_BE_EMPTY)
+
+
+def _edge(where: str, row: Row, family: str) -> CuratedEdge:
+    if row["sign"] not in SIGNS:
+        raise TopologyError(
+            f"{where} has sign {row['sign']!r}",
+            expected="1, -1 or 0",
+            do="Say whether the source raises or lowers the target.",
+        )
+    if row["relation"] not in RELATIONS:
+        raise TopologyError(
+            f"{where} has relation {row['relation']!r}", do=nearest(row["relation"], RELATIONS)
+        )
+    if row["source"] == row["target"]:
+        raise TopologyError(f"{where} joins {row['source']} to itself", do="Remove the row.")
+    return CuratedEdge(
+        source=row["source"],
+        target=row["target"],
+        relation=row["relation"],
+        sign=SIGNS[row["sign"]],
+        circuit=row["circuit"],
+        evidence=row["evidence"],
+        family=family,
+    )

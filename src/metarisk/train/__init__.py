@@ -1,0 +1,1 @@
+"""Fit and evaluate: members over folds, calibration, held-out figures beside controls."""
