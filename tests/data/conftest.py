@@ -34,7 +34,9 @@ def tiny_files() -> dict[str, str]:
         "meta_mutations.txt": meta("MUTATION_EXTENDED", "MAF", "data_mutations.txt"),
         "meta_cna.txt": meta("COPY_NUMBER_ALTERATION", "DISCRETE", "data_cna.txt"),
         "meta_sv.txt": meta("STRUCTURAL_VARIANT", "SV", "data_sv.txt"),
-        "meta_gene_panel_matrix.txt": meta("GENE_PANEL_MATRIX", "GENE_PANEL_MATRIX", "data_gene_panel_matrix.txt"),
+        "meta_gene_panel_matrix.txt": meta(
+            "GENE_PANEL_MATRIX", "GENE_PANEL_MATRIX", "data_gene_panel_matrix.txt"
+        ),
         "data_clinical_sample.txt": HEADER_LINES
         + rows(
             "SAMPLE_ID PATIENT_ID ONCOTREE_CODE SAMPLE_TYPE TUMOR_PURITY TMB_NONSYNONYMOUS GENE_PANEL BONE",

@@ -20,8 +20,14 @@ SAMPLE = "data_clinical_sample.txt"
         (b"SAMPLE_ID\tPATIENT_ID\nS1\tP1\nS2\tP\xff2\n", "line 3: byte 0xff is not UTF-8"),
         (b"SAMPLE_ID\tPATIENT_ID\nS1\tP1\0\n", "line 2: holds a NUL byte"),
         (b"SAMPLE_ID,PATIENT_ID\nS1,P1\n", "no tab found in the header; is this a comma-separated file?"),
-        (b"SAMPLE_ID\tPATIENT_ID\nS1\tP1\nS2\n", "line 3: 1 rows have another number of fields than the header (2)"),
-        (b"SAMPLE_ID\tPATIENT_ID\nS1\tP1\t9\nS2\tP2\t9\n", "every row has one field more than the header (3 against 2)"),
+        (
+            b"SAMPLE_ID\tPATIENT_ID\nS1\tP1\nS2\n",
+            "line 3: 1 rows have another number of fields than the header (2)",
+        ),
+        (
+            b"SAMPLE_ID\tPATIENT_ID\nS1\tP1\t9\nS2\tP2\t9\n",
+            "every row has one field more than the header (3 against 2)",
+        ),
         (b"SAMPLE_ID\tPATIENT_ID\nS1\tP1\nS2", "line 3: is cut in the middle of its last row: 1 of 2 fields"),
         (b"SAMPLE_ID\tSAMPLE_ID\nS1\tP1\n", "1 column names stand more than once (SAMPLE_ID)"),
         (b"SAMPLE\tPATIENT_ID\nS1\tP1\n", "has no column 'SAMPLE_ID'"),
@@ -97,7 +103,9 @@ def test_an_empty_id_is_refused(tiny):
 def test_foreign_samples_of_an_omics_file_are_told_both_ways(tiny):
     tiny.change("data_cna.txt", "S1\tS2\tS3\tS4", "S1\tS2\tX3\tX4")
     told = tiny.told()
-    assert "2 samples are not in the clinical table (X3, X4); 2 clinical samples are not in it (S3, S4)" in told
+    assert (
+        "2 samples are not in the clinical table (X3, X4); 2 clinical samples are not in it (S3, S4)" in told
+    )
     assert tiny.errors() == []
 
 

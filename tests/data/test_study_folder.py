@@ -85,10 +85,8 @@ def test_samples_of_one_patient_are_kept_and_told(tiny):
 
 
 def test_ids_are_kept_to_the_letter(tiny):
-    for name, content in tiny.files.items():
-        for old, new in (("S1", "00123"), ("S2", "1E5"), ("P2", "NA")):
-            content = content.replace(old, new)
-        tiny.put(name, content)
+    for old, new in (("S1", "00123"), ("S2", "1E5"), ("P2", "NA")):
+        tiny.files = {name: content.replace(old, new) for name, content in tiny.files.items()}
     cohort = read_study(tiny.write())
     assert cohort.sample_ids.tolist() == ["00123", "1E5", "S3", "S4"]
     assert cohort.patient_ids.tolist() == ["P1", "NA", "P3", "P3"]
@@ -140,7 +138,9 @@ def test_na_in_the_matrix_is_an_exome_where_the_case_list_says_sequenced(tiny):
 
 
 def test_an_alteration_off_the_samples_panel_is_left_out_and_counted(tiny):
-    tiny.change("data_mutations.txt", "S4", "S2").change("data_mutations.txt", "KRAS\tMissense_Mutation\tG", "EGFR\tMissense_Mutation\tG")
+    tiny.change("data_mutations.txt", "S4", "S2").change(
+        "data_mutations.txt", "KRAS\tMissense_Mutation\tG", "EGFR\tMissense_Mutation\tG"
+    )
     assert "1 alterations lie in genes off the sample's panel (EGFR)" in tiny.told()
 
 
@@ -184,7 +184,9 @@ def test_two_names_of_one_gene_unite_their_events(tiny):
 
 
 def test_a_timeline_is_told_to_be_left_out(tiny):
-    tiny.put("meta_timeline.txt", "genetic_alteration_type: CLINICAL\ndatatype: TIMELINE\ndata_filename: t.txt\n")
+    tiny.put(
+        "meta_timeline.txt", "genetic_alteration_type: CLINICAL\ndatatype: TIMELINE\ndata_filename: t.txt\n"
+    )
     tiny.put("t.txt", "a\tb\n1\t2\n")
     assert "is CLINICAL TIMELINE, which metarisk does not read" in tiny.told()
 
@@ -194,7 +196,10 @@ def test_a_study_without_its_meta_file_is_refused(tiny):
 
 
 def test_expression_needs_a_declared_unit(tiny):
-    tiny.put("meta_expression.txt", "genetic_alteration_type: MRNA_EXPRESSION\ndatatype: CONTINUOUS\ndata_filename: e.txt\n")
+    tiny.put(
+        "meta_expression.txt",
+        "genetic_alteration_type: MRNA_EXPRESSION\ndatatype: CONTINUOUS\ndata_filename: e.txt\n",
+    )
     tiny.put("e.txt", "Hugo_Symbol\tS1\tS2\nTP53\t1.5\t2.5\n")
     (message,) = tiny.errors()
     assert "is expression of datatype CONTINUOUS, which says no unit" in message
@@ -205,7 +210,9 @@ def test_expression_needs_a_declared_unit(tiny):
 
 
 def test_z_scores_say_their_unit_themselves(tiny):
-    tiny.put("meta_z.txt", "genetic_alteration_type: MRNA_EXPRESSION\ndatatype: Z-SCORE\ndata_filename: z.txt\n")
+    tiny.put(
+        "meta_z.txt", "genetic_alteration_type: MRNA_EXPRESSION\ndatatype: Z-SCORE\ndata_filename: z.txt\n"
+    )
     tiny.put("z.txt", "Hugo_Symbol\tEntrez_Gene_Id\tS1\tS2\nTP53\t7157\t-1.5\t2.5\n")
     table = read_study(tiny.write()).assays[Assay.EXPRESSION]
     assert table.units.tolist() == ["z_score", "z_score", "", ""]
@@ -216,13 +223,21 @@ def test_everything_wrong_is_told_at_once(tiny):
     tiny.change("data_clinical_patient.txt", "P1\tFemale\t12", "P1\tFemale\t-12")
     tiny.change("data_cna.txt", "EGFR\t2", "EGFR\t7").change("data_mutations.txt", "\tS4\n", "\tS4\textra\n")
     told = "\n".join(map(str, validate_study(tiny.write())))
-    for part in ("1 times are negative (samples S1)", "discrete copy number lies in -2..2", "another number of fields"):
+    for part in (
+        "1 times are negative (samples S1)",
+        "discrete copy number lies in -2..2",
+        "another number of fields",
+    ):
         assert part in told
 
 
 def test_reading_an_invalid_study_raises_with_every_finding(tiny):
-    tiny.change("data_clinical_patient.txt", "P1\tFemale\t12", "P1\tFemale\t-12").change("data_cna.txt", "EGFR\t2", "EGFR\t7")
-    with pytest.raises(InvalidStudyError, match=r"tiny: data_cna.txt: 1 values are out of range.*\(1 more errors\)") as caught:
+    tiny.change("data_clinical_patient.txt", "P1\tFemale\t12", "P1\tFemale\t-12").change(
+        "data_cna.txt", "EGFR\t2", "EGFR\t7"
+    )
+    with pytest.raises(
+        InvalidStudyError, match=r"tiny: data_cna.txt: 1 values are out of range.*\(1 more errors\)"
+    ) as caught:
         read_study(tiny.write())
     assert len([finding for finding in caught.value.findings if finding.level.value == "error"]) == 2
 

@@ -33,6 +33,14 @@ def test_the_hash_ignores_the_name_and_sees_everything_else(small: Topology) -> 
     assert len({small.sha256, *(each.sha256 for each in changed)}) == 7
 
 
+def test_a_topology_cannot_be_changed_and_leaves_its_source_alone(small: Topology) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        small.sign[0] = 1
+    signs = small.sign.copy()
+    replace(small, sign=signs)
+    signs[0] = 0
+
+
 def test_names_that_run_together_hash_apart() -> None:
     one = assemble("a", [], [("P", "A"), ("P", "B")])
     two = replace(one, genes=("A\tB", "C"))

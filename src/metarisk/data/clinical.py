@@ -112,7 +112,7 @@ def _numbers(
     values = source.numbers(column, found)
     if scale is None and name == "purity" and (values > 1.0).any():
         scale = PERCENT
-    values = values * (1.0 if scale is None else scale)
+    values = np.round(values * (1.0 if scale is None else scale), 12)
     allowed = NUMERIC[name]
     outside = (values < allowed.low) | (values > allowed.high)
     if outside.any():
@@ -128,9 +128,11 @@ def _categories(
 ) -> pd.Series:
     """Text, None where unknown; sex is Male or Female, race has one capital, the rest is to the letter."""
     if column is None:
-        return pd.Series(None, index=source.frame.index, dtype=object)
+        return pd.Series([None] * len(source.frame), index=source.frame.index, dtype=object)
     text = source.frame[column].str.strip()
-    shown = text.where(~is_missing(text), None).replace(dict(recode))
+    shown = text.replace(dict(recode))
     if name == "sex":
-        return shown.str.upper().map(_SEXES, na_action="ignore").where(lambda sex: sex.notna(), None)
-    return shown.str.capitalize() if name == "race" else shown
+        shown = shown.str.upper().map(_SEXES)
+    if name == "race":
+        shown = shown.str.capitalize()
+    return shown.astype(object).where(~is_missing(text) & shown.notna(), None)

@@ -93,7 +93,7 @@ def _follow_up(source: ClinicalSource, name: str, said: FollowUp, found: Found) 
     if source.has(said.time, found) and source.has(said.status, found):
         time = _checked_time(source, said, found)
         event = _status(source, said, found)
-        dangling = (event == 1.0) & np.isnan(time)
+        dangling = (event == 1.0) & is_missing(source.frame[said.time])
         tell_slip(source, dangling, said.time, "an event without its time", found)
     known = ~np.isnan(time) & ~np.isnan(event)
     return {

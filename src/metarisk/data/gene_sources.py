@@ -53,11 +53,19 @@ def read_hgnc(path: Path) -> GeneTable:
 def _from_symbol_list(frame: pd.DataFrame) -> GeneTable:
     """A list that does not tell former symbols from nicknames; the embedded table breaks ties it knows."""
     sound = frame[~frame["Symbol"].map(_is_damaged) & ~frame["Approved.Symbol"].map(_is_damaged)]
-    approved = frozenset(sound["Approved.Symbol"])
     embedded = read_embedded(EMBEDDED)
+    sound = _brought_up_to_date(sound, embedded.previous)
+    approved = frozenset(sound["Approved.Symbol"])
     names = {**_collect(sound, "Symbol", "Approved.Symbol"), **_settled(embedded.aliases, approved)}
     previous = _without(_settled(embedded.previous, approved), approved)
     return GeneTable(approved, previous=previous, aliases=_without(names, approved), complete=True)
+
+
+def _brought_up_to_date(frame: pd.DataFrame, previous: Names) -> pd.DataFrame:
+    """A list older than the package: what it still calls approved takes the newer symbol."""
+    approved = set(frame["Approved.Symbol"])
+    newer = {old: next(iter(new)) for old, new in previous.items() if old in approved and not new & approved}
+    return frame.assign(**{"Approved.Symbol": frame["Approved.Symbol"].replace(newer)})
 
 
 def _settled(names: Names, approved: frozenset[str]) -> Names:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarisk.data.antibodies import genes_of_antibodies
 from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error, warning
 from metarisk.data.gene_names import microrna_symbol
@@ -24,7 +25,6 @@ FloatArray = NDArray[np.float32]
 _ZERO_IS_EMPTY = frozenset({"beta", "tpm", "counts"})
 # Units whose values are events.
 _EVENT_UNITS = frozenset({"calls", "discrete"})
-_PHOSPHO_SITE = r"_p[STY]\d"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _symbols(assay: Assay, matrix: Matrix, setting: Setting, found: Found) -> ND
     """Approved symbol of each column, None where it has none, shape (M,)."""
     names = pd.Series(matrix.names, dtype=object)
     if assay is Assay.PROTEIN:
-        names = _genes_of_antibodies(names, matrix.file, found)
+        names = genes_of_antibodies(names, matrix.file, found)
     if assay is Assay.MICRORNA:
         names = names.map(lambda name: microrna_symbol(name) or name)
     asked = names[names != ""]
@@ -160,15 +160,6 @@ def _symbols(assay: Assay, matrix: Matrix, setting: Setting, found: Found) -> ND
     symbols: NDArray[np.object_] = names.map(resolution.by_name).astype(object).to_numpy()
     symbols[pd.isna(symbols)] = None
     return symbols
-
-
-def _genes_of_antibodies(names: pd.Series, file: str, found: Found) -> pd.Series:
-    """``GENE|antibody`` to its gene; phosphorylation sites are states, not amounts, and are left out."""
-    phospho = names.str.contains(_PHOSPHO_SITE, regex=True)
-    if phospho.any():
-        message = f"{phospho.sum()} antibodies are against phosphorylation sites"
-        found.append(warning(file, message, "They were left out; the total protein stands for its gene."))
-    return names.str.partition("|")[0].str.upper().where(~phospho, "")
 
 
 def _refuse_repeated_names(matrix: Matrix, found: Found) -> None:

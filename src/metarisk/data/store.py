@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -79,7 +80,7 @@ def _write_files(cohort: Cohort, draft: Path) -> None:
     _write_table(pa.Table.from_pandas(cohort.endpoints), draft / ENDPOINTS)
     for assay, table in cohort.assays.items():
         _write_table(_arrow_of(table), draft / f"{assay}.parquet")
-    text = json.dumps(_manifest(cohort, draft), indent=2, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(_manifest(cohort, draft), indent=2, ensure_ascii=False)
     (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
     for path in sorted(draft.iterdir()):
         _flush(path)
@@ -89,6 +90,8 @@ def _write_files(cohort: Cohort, draft: Path) -> None:
 def _arrow_of(table: AssayTable) -> pa.Table:
     """One row a sample: id, unit, and its G x C float32 as little-endian bytes, NaN where unmeasured."""
     rows = np.ascontiguousarray(table.values, dtype="<f4").reshape(len(table.sample_ids), -1)
+    if not rows.shape[1]:  # parquet has no bytes of length 0: an assay without genes gets a placeholder
+        rows = np.zeros((len(rows), 1), dtype="<f4")
     width = rows.shape[1] * rows.itemsize
     values = pa.Array.from_buffers(pa.binary(width), len(rows), [None, pa.py_buffer(rows.tobytes())])
     return pa.table({"sample_id": table.sample_ids.tolist(), "unit": table.units.tolist(), "values": values})
@@ -225,7 +228,8 @@ def _numbers_of(chunk: pa.FixedSizeBinaryArray) -> FloatArray:
 def _read_assay(folder: Path, assay: Assay, told: Mapping[str, Any], samples: pd.Index) -> AssayTable:
     table = _read_arrow(folder / f"{assay}.parquet")
     shape = tuple(told["shape"])
-    values = np.concatenate([_numbers_of(chunk) for chunk in table.column("values").chunks]).reshape(shape)
+    flat = np.concatenate([_numbers_of(chunk) for chunk in table.column("values").chunks])
+    values = flat[: math.prod(shape)].reshape(shape)
     ids = np.array(table.column("sample_id").to_pylist(), dtype=str)
     if not np.array_equal(ids, samples.to_numpy(dtype=str)):
         raise InputError(

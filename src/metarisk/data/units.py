@@ -57,7 +57,7 @@ WHOLE_VALUES = {"calls": (0.0, 1.0), "discrete": (-2.0, -1.5, -1.0, 0.0, 1.0, 2.
 
 @dataclass(frozen=True)
 class _Shape:
-    """Of each sample: highest, lowest, shares that are negative, whole, at the lowest; each of shape (N,)."""
+    """Of each sample: highest, lowest, shares negative, whole, tied at the lowest; each of shape (N,)."""
 
     high: FloatArray
     low: FloatArray
@@ -91,7 +91,7 @@ def _shape(values: FloatArray, measured: NDArray[np.bool_]) -> _Shape:
     with np.errstate(invalid="ignore"):
         negative = (values < 0).sum(axis=1) / counted
         whole = (values == np.rint(values)).sum(axis=1) / counted
-        at_floor = (values <= low[:, None]).sum(axis=1) / counted
+        at_floor = ((values <= low[:, None]).sum(axis=1) - 1) / counted
     return _Shape(high, low, negative, whole, at_floor)
 
 

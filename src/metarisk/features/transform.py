@@ -116,6 +116,14 @@ class FeatureTransform:
         flat += [_one_hot(cohort.clinical, name, levels) for name, levels in self.levels.items()]
         return Batch(assays, np.concatenate(flat, axis=1, dtype=np.float32))
 
+    def first_columns(self) -> Mapping[str, int]:
+        """Clinical column -> its first column in the flat table, NaN there where the sample's is unknown."""
+        first: dict[str, int] = {}
+        for index, column in enumerate(self.columns):
+            if column.kind in {"number", "category"}:
+                first.setdefault(column.group, index)
+        return first
+
     def unknown_levels(self, cohort: Cohort) -> Mapping[str, NDArray[np.bool_]]:
         """Clinical category -> True where a sample's value was too rare or never seen in training, (N,)."""
         return {

@@ -39,14 +39,18 @@ class RelationalPropagation(nn.Module):
     def __init__(self, topology: Topology, width: int) -> None:
         super().__init__()
         wires = list(_wires(topology))
-        stacked = np.concatenate([wire.slot(index) for index, wire in enumerate(wires)]) if wires else _NOTHING
+        stacked = (
+            np.concatenate([wire.slot(index) for index, wire in enumerate(wires)]) if wires else _NOTHING
+        )
         slots, row = np.unique(stacked, return_inverse=True)  # a slot is (relation, receiver)
         sender = np.concatenate([wire.sender for wire in wires]) if wires else _NOTHING
         value = np.concatenate([wire.value for wire in wires]) if wires else _NOTHING.astype(np.float64)
         n_genes = len(topology.genes)
         self.gather = SparseMatrix(row, sender, value, (len(slots), n_genes))
         receiver = slots % n_genes
-        self.collect = SparseMatrix(receiver, np.arange(len(slots)), np.ones(len(slots)), (n_genes, len(slots)))
+        self.collect = SparseMatrix(
+            receiver, np.arange(len(slots)), np.ones(len(slots)), (n_genes, len(slots))
+        )
         self.register_buffer("relation", torch.from_numpy(slots // n_genes), persistent=False)
         self.names = tuple(wire.name for wire in wires)
         self.relation_weight = nn.Parameter(1.0 + 0.1 * torch.randn(len(wires), width))
@@ -102,7 +106,10 @@ def _wires(topology: Topology) -> Iterator[_Wire]:
             source = topology.source[chosen].astype(np.int64)
             target = topology.target[chosen].astype(np.int64)
             sign = topology.sign[chosen].astype(np.float64) if known else np.ones(len(source))
-            out_degree, in_degree = np.bincount(source, minlength=n_genes), np.bincount(target, minlength=n_genes)
+            out_degree, in_degree = (
+                np.bincount(source, minlength=n_genes),
+                np.bincount(target, minlength=n_genes),
+            )
             value = sign / np.sqrt(out_degree[source] * in_degree[target])
             name = relation if known else f"{relation}_unsigned"
             yield _Wire(f"{name}_down", source, target, value, n_genes)

@@ -14,6 +14,7 @@ Route = tuple[tuple[float, int], ...]
 
 SWEEPS = 24
 SETTLINGS = 40
+APART = 0.3  # between parts, in the unit of x
 SPREAD = 2.2  # width against height of a page of many parts
 BEND_ROOM = 0.22  # width that a passing line needs, in the unit of x
 
@@ -93,7 +94,7 @@ def layered(room: Sequence[float], links: Sequence[Link], widest: int) -> Layout
 
 def _shelves(parts: Sequence[tuple[Layout, float]]) -> list[tuple[float, int]]:
     """Left edge and top row of each part, side by side until a shelf is full."""
-    sizes = [(width, int(part.row.max(initial=0)) + 1) for part, width in parts]
+    sizes = [(width + APART, int(part.row.max(initial=0)) + 1) for part, width in parts]
     area = sum(width * rows for width, rows in sizes)
     shelf = max([width for width, _ in sizes] + [(SPREAD * area) ** 0.5])
     corners, left, top, lowest = [], 0.0, 0, 0

@@ -25,13 +25,15 @@ from metarisk.pathways.hierarchy import GeneSets, check_acyclic
 __all__ = ["RELATIONS", "Edge", "Topology", "assemble", "topology_from_columns"]
 
 HASHED_AT_ONCE = 1 << 20
+ARRAYS = ("source", "target", "relation", "sign", "member_pathway", "member_gene", "parents")
 
 
 @dataclass(frozen=True, eq=False)
 class Topology:
     """A graph over genes and, above it, pathways that genes belong to.
 
-    Two topologies are equal when their content is: the name, titles and licences play no part.
+    Two topologies are equal when their content is: the name, titles and licences play no part. The arrays are
+    read-only views.
 
     Attributes
     ----------
@@ -75,6 +77,10 @@ class Topology:
         check_range("membership gene", self.member_gene, 0, len(self.genes))
         check_range("membership pathway", self.member_pathway, 0, len(self.pathways))
         check_range("hierarchy", self.parents.ravel(), 0, len(self.pathways))
+        for name in ARRAYS:
+            fixed = getattr(self, name).view()
+            fixed.flags.writeable = False
+            object.__setattr__(self, name, fixed)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Topology) and self.sha256 == other.sha256
@@ -118,15 +124,7 @@ class Topology:
         digest = hashlib.sha256()
         for words in (RELATIONS, self.genes, self.pathways):
             digest.update(f"{len(words)}\n{chr(9).join(words)}\n".encode())
-        for array in (
-            self.source,
-            self.target,
-            self.relation,
-            self.sign,
-            self.member_pathway,
-            self.member_gene,
-            self.parents.ravel(),
-        ):
+        for array in (getattr(self, name).ravel() for name in ARRAYS):
             digest.update(f"{len(array)}\n".encode())
             for start in range(0, len(array), HASHED_AT_ONCE):
                 digest.update(array[start : start + HASHED_AT_ONCE].astype("<i4").tobytes())

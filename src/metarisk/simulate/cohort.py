@@ -101,7 +101,9 @@ def _draw_clinic(section: SimulationSection, rng: np.random.Generator) -> _Clini
     )
 
 
-def _clinical_table(clinic: _Clinic, tmb: DoubleArray, altered: Alterations, index: pd.Index[str]) -> pd.DataFrame:
+def _clinical_table(
+    clinic: _Clinic, tmb: DoubleArray, altered: Alterations, index: pd.Index[str]
+) -> pd.DataFrame:
     panels = np.array(list(PANELS))[clinic.panel]
     return pd.DataFrame(
         {

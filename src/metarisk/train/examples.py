@@ -14,7 +14,7 @@ Features = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 _FOLDS = 5
-_MANY_ROWS = 3000  # from here one held-out fold says enough; below it three are averaged
+_MANY_EVENTS = 500  # from here one held-out fold says enough; below it three are averaged
 
 
 class Examples(NamedTuple):
@@ -80,7 +80,7 @@ def labelled(X: Features, y: NDArray[Any], weight: Floats, groups: NDArray[Any])
 def inner_splits(examples: Examples, seed: int) -> Iterator[tuple[Examples, Examples]]:
     """Training and held-out rows by whole patients, those with the event spread evenly.
 
-    A fifth of the patients is held out: once in a large table, three times (other patients each) in a small.
+    A fifth of the patients is held out: once where both classes are large, else three times, others each.
     """
     patients, patient_of = np.unique(examples.groups, return_inverse=True)
     events = np.bincount(patient_of, weights=examples.y, minlength=len(patients))
@@ -88,7 +88,8 @@ def inner_splits(examples: Examples, seed: int) -> Iterator[tuple[Examples, Exam
     dealt = shuffled[np.argsort(-events[shuffled], kind="stable")]
     fold_of = np.empty(len(patients), dtype=np.intp)
     fold_of[dealt] = np.arange(len(patients)) % _FOLDS
-    for fold in range(1 if len(examples.y) >= _MANY_ROWS else 3):
+    rarer = min(examples.y.sum(), len(examples.y) - examples.y.sum())
+    for fold in range(1 if rarer >= _MANY_EVENTS else 3):
         held = fold_of[patient_of] == fold
         if held.any():
             yield examples.take(~held), examples.take(held)
@@ -97,9 +98,9 @@ def inner_splits(examples: Examples, seed: int) -> Iterator[tuple[Examples, Exam
 def telling_columns(examples: Examples, *, least: int, most: int) -> NDArray[np.intp]:
     """Columns that can tell rows apart, at most ``most`` of them, ascending.
 
-    A column is read where at least ``least`` known rows differ from its commonest known value. What is missing
-    tells something too (the panel): of columns missing in the same rows, one is always read. Where more than
-    ``most`` remain, those with the strongest correlation with the label are kept.
+    A column is read where at least ``least`` known rows differ from its commonest known value. What is
+    missing tells something too (the panel): of columns missing in the same rows, one is always read. Where
+    more than ``most`` remain, those with the strongest correlation with the label are kept.
 
     Parameters
     ----------
@@ -109,12 +110,66 @@ def telling_columns(examples: Examples, *, least: int, most: int) -> NDArray[np.
         Rows; for boosting the size of a leaf, since no split on another column could fill two leaves.
     most
         Columns.
+
+    Raises
+    ------
+    InputError
+        If no column tells rows apart.
     """
     missing = np.isnan(examples.X)
-    kept = np.flatnonzero(_differing(examples.X, missing) >= least)
-    patterns = np.setdiff1d(_patterns_of_missing(missing, least), _patterns_covered(missing, kept))
-    columns = np.union1d(kept, patterns).astype(np.intp)
+    known = np.flatnonzero(_differing(examples.X, missing) >= least)
+    columns = np.union1d(known, _new_patterns(missing, known, least))
     if len(columns) > most:
-        strength = _correlation(examples.X[:, columns], examples.y)
+        strength = _correlation(examples.X[:, columns], examples)
         columns = np.sort(columns[np.argsort(-strength, kind="stable")[:most]])
-    return columns if columns.size else np.arange(min(1, examples.X.shape[1]))
+    if not columns.size:
+        raise InputError(
+            f"none of {examples.X.shape[1]} columns has {least} rows that differ from its commonest value",
+            expected=f"at least one among {len(examples.X)} rows",
+            do="Leave the target out of the baselines, or add samples.",
+        )
+    return columns
+
+
+def _differing(X: Features, missing: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Known rows that differ from the commonest known value of each column, shape (F,)."""
+    ordered = np.sort(np.where(missing, np.float32(np.inf), X), axis=0)
+    # A value that most known rows share is the middle one of them; any other column differs in many rows.
+    middle = np.minimum((~missing).sum(axis=0) // 2, len(X) - 1)
+    commonest = ordered[middle, np.arange(X.shape[1])]
+    return np.asarray(((commonest != X) & ~missing).sum(axis=0), dtype=np.intp)
+
+
+def _new_patterns(missing: NDArray[np.bool_], known: NDArray[np.intp], least: int) -> NDArray[np.intp]:
+    """First column of each pattern of missing rows that no column of ``known`` has."""
+    counts = missing.sum(axis=0)
+    packed = np.ascontiguousarray(np.packbits(missing, axis=0).T)
+    seen = {packed[column].tobytes() for column in known}
+    first: dict[bytes, int] = {}
+    for column in np.flatnonzero((counts >= least) & (counts <= len(missing) - least)):
+        pattern = packed[column].tobytes()
+        if pattern not in seen:
+            first.setdefault(pattern, int(column))
+    return np.array(sorted(first.values()), dtype=np.intp)
+
+
+def _correlation(X: Features, examples: Examples) -> Floats:
+    """Size of each column's weighted correlation with the label, unknown at the column's mean, shape (F,)."""
+    share = examples.weight / examples.weight.sum()
+    known = ~np.isnan(X)
+    mass = np.maximum(share @ known, 1e-12)
+    centred = np.where(known, X - (share @ np.where(known, X, 0.0)) / mass, 0.0)
+    spread = np.sqrt(share @ centred**2)
+    label = examples.y - share @ examples.y
+    strength: Floats = np.abs((share * label) @ centred) / np.maximum(spread, 1e-12)
+    return strength
+
+
+def _check_classes(examples: Examples) -> None:
+    with_event, without = (len(np.unique(examples.groups[examples.y == value])) for value in (1, 0))
+    if min(with_event, without) < 2:
+        raise InputError(
+            f"the target has {with_event} patients with the event and {without} without it",
+            expected="at least two of each",
+            do="Leave the target out of the baselines, or add patients.",
+        )

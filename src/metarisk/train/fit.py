@@ -170,7 +170,9 @@ def set_base_rates(network: Network, data: Data, rows: Tensor) -> None:
             network.baselines[endpoint].level[:, cause] = torch.logit(hazard)
 
 
-def _step(network: Network, data: Data, optimiser: torch.optim.Optimizer, weights: Tensor, prior: Tensor) -> float:
+def _step(
+    network: Network, data: Data, optimiser: torch.optim.Optimizer, weights: Tensor, prior: Tensor
+) -> float:
     losses = task_losses(network, data)
     # Kendall, Gal and Cipolla 2018: a task's weight is the inverse of a learned noise level.
     total = (torch.exp(-weights) * losses + 0.5 * weights).sum() + prior
@@ -201,9 +203,7 @@ def prior_penalty(network: Network, training: TrainingSection) -> Tensor:
     return total
 
 
-def _minibatches(
-    rows: NDArray[np.intp], size: int, order: np.random.Generator
-) -> Iterator[NDArray[np.intp]]:
+def _minibatches(rows: NDArray[np.intp], size: int, order: np.random.Generator) -> Iterator[NDArray[np.intp]]:
     shuffled = order.permutation(rows)
     for start in range(0, len(shuffled), size):
         if len(shuffled) - start > 1 or start == 0:

@@ -103,9 +103,7 @@ def _channels(table: TextTable, source: str, found: Found) -> NDArray[np.intp] |
 
 def _by_class(table: TextTable, found: Found) -> NDArray[np.intp]:
     classes = table.frame[CLASS_COLUMN].str.upper()
-    channels: NDArray[np.intp] = (
-        classes.map(CLASS_CHANNELS).fillna(LEFT_OUT).astype(np.intp).to_numpy().copy()
-    )
+    channels = np.array([CLASS_CHANNELS.get(name, LEFT_OUT) for name in classes], dtype=np.intp)
     promoter = (classes == PROMOTER_CLASS) & (table.frame["Hugo_Symbol"] == PROMOTER_GENE)
     channels[promoter.to_numpy()] = MISSENSE
     unknown = sorted(set(classes.unique()) - set(CLASS_CHANNELS) - SILENT_CLASSES)

@@ -142,9 +142,7 @@ def profile_of(names: pd.Series, panels: Panels, seen: Seen, file: str, found: F
 
 def tell_inferred(panels: Mapping[str, object], file: str, found: Found) -> None:
     """Say that panels were made up from what was altered."""
-    message = (
-        f"no panel file describes {first_ten(panels)}: only genes altered in some sample of a panel count"
-    )
+    message = f"no panel file describes {first_ten(panels)}: only genes altered in a sample of a panel count"
     do = "Name a table of panel and gene under panels in a study file; until then all others are unmeasured."
     found.append(warning(file, message, do))
 

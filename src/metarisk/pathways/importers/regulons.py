@@ -54,7 +54,7 @@ def read_regulons(
     TopologyError
         If a column is missing or a weight is no number.
     """
-    separator = "," if "," in ",".join(first_columns(path, "\t")) else "\t"
+    separator = "\t" if len(first_columns(path, "\t")) > 1 else ","
     header = first_columns(path, separator)
     tf = "tf" if "tf" in header else "source"
     weight = "mor" if "mor" in header else "weight"

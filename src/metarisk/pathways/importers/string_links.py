@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 LICENCE = "CC BY 4.0 (STRING)"
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 22
 ALIAS_SOURCE = "Ensembl_HGNC_symbol"
 
 

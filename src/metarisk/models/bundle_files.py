@@ -1,0 +1,158 @@
+"""What stands in each file of a bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_weights
+from safetensors.torch import save_file as save_weights
+
+from metarisk.config.experiment import Experiment
+from metarisk.features.standardise import AssayScale
+from metarisk.features.transform import FeatureTransform
+from metarisk.models.bundle import ModelBundle
+from metarisk.models.calibration import Calibration
+from metarisk.models.ensemble import Ensemble
+from metarisk.models.fingerprint import TrainingIds
+from metarisk.models.network import Network, NetworkPlan
+from metarisk.models.planning import plan_network
+from metarisk.nn.heads import TaskLayout
+from metarisk.pathways.artefact import load_topology, save_topology
+from metarisk.schema.assays import Assay
+
+EXPERIMENT, LAYOUT, TRANSFORM = "experiment.json", "layout.json", "transform.json"
+SCALES, PLAN, WEIGHTS = "scales.safetensors", "plan.safetensors", "weights.safetensors"
+CALIBRATION, TRAINING_IDS = "calibration.safetensors", "training_ids.json"
+PROVENANCE, FIGURES, CARD, TOPOLOGY = "provenance.json", "figures.json", "card.md", "topology"
+
+
+def write_files(bundle: ModelBundle, folder: Path) -> None:
+    """Write every part of a bundle into an empty folder."""
+    save_topology(bundle.topology, folder / TOPOLOGY)
+    _write_json(folder / EXPERIMENT, bundle.experiment.model_dump(mode="json"))
+    _write_transform(bundle.transform, folder)
+    plan = bundle.ensemble.plan
+    _write_json(folder / LAYOUT, _layout_tree(plan.layout))
+    save_file({"centre": plan.centre, "scale": plan.scale, "edges": plan.edges}, folder / PLAN)
+    weights = {
+        f"{member}.{name}": tensor.detach().cpu().contiguous()
+        for member, network in enumerate(bundle.ensemble.members)
+        for name, tensor in network.state_dict().items()
+    }
+    save_weights(weights, folder / WEIGHTS)
+    _write_calibration(bundle.calibration, folder / CALIBRATION)
+    ids = bundle.training_ids
+    _write_json(folder / TRAINING_IDS, {"salt": ids.salt, "digests": ids.digests})
+    _write_json(folder / PROVENANCE, bundle.provenance)
+    _write_json(folder / FIGURES, bundle.figures)
+    (folder / CARD).write_text(bundle.card, encoding="utf-8")
+
+
+def read_files(folder: Path) -> ModelBundle:
+    """Read what `write_files` wrote; the caller has checked the hashes."""
+    topology = load_topology(folder / TOPOLOGY)
+    experiment = Experiment.model_validate(_read_json(folder / EXPERIMENT))
+    transform = _read_transform(folder)
+    arrays = load_file(folder / PLAN)
+    layout = _layout_of(_read_json(folder / LAYOUT))
+    plan = plan_network(experiment.network, layout, transform, topology, arrays)
+    ids = _read_json(folder / TRAINING_IDS)
+    return ModelBundle(
+        experiment=experiment,
+        topology=topology,
+        transform=transform,
+        ensemble=Ensemble(plan, topology, _read_members(plan, topology, folder)),
+        calibration=_read_calibration(folder / CALIBRATION),
+        training_ids=TrainingIds(ids["salt"], tuple(ids["digests"])),
+        provenance=_read_json(folder / PROVENANCE),
+        figures=tuple(_read_json(folder / FIGURES)),
+        card=(folder / CARD).read_text(encoding="utf-8"),
+    )
+
+
+def _read_members(plan: NetworkPlan, topology: Any, folder: Path) -> list[Network]:
+    states: dict[int, dict[str, Any]] = {}
+    for key, tensor in load_weights(folder / WEIGHTS).items():
+        member, _, name = key.partition(".")
+        states.setdefault(int(member), {})[name] = tensor
+    members = []
+    for member in sorted(states):
+        network = Network(plan, topology)
+        network.load_state_dict(states[member])
+        members.append(network.eval())
+    return members
+
+
+def _write_transform(transform: FeatureTransform, folder: Path) -> None:
+    tree = {
+        "genes": {assay.value: scale.genes for assay, scale in transform.graph_scales.items()},
+        "direct_genes": {assay.value: genes for assay, genes in transform.direct_genes.items()},
+        "numeric": transform.numeric,
+        "levels": dict(transform.levels),
+    }
+    _write_json(folder / TRANSFORM, tree)
+    arrays = {}
+    for assay, scale in transform.graph_scales.items():
+        arrays[f"{assay.value}.centre"] = scale.centre
+        arrays[f"{assay.value}.spread"] = scale.spread
+    save_file(arrays, folder / SCALES)
+
+
+def _read_transform(folder: Path) -> FeatureTransform:
+    tree, arrays = _read_json(folder / TRANSFORM), load_file(folder / SCALES)
+    scales = {
+        Assay(name): AssayScale(Assay(name), tuple(genes), arrays[f"{name}.centre"], arrays[f"{name}.spread"])
+        for name, genes in tree["genes"].items()
+    }
+    return FeatureTransform(
+        scales,
+        {Assay(name): tuple(genes) for name, genes in tree["direct_genes"].items()},
+        tuple(tree["numeric"]),
+        {name: tuple(levels) for name, levels in tree["levels"].items()},
+    )
+
+
+def _layout_tree(layout: TaskLayout) -> dict[str, Any]:
+    return {
+        "binary": layout.binary,
+        "timed": {name: list(causes) for name, causes in layout.timed.items()},
+        "bin_edges_days": {name: list(edges) for name, edges in layout.bin_edges_days.items()},
+    }
+
+
+def _layout_of(tree: Mapping[str, Any]) -> TaskLayout:
+    return TaskLayout(
+        tuple(tree["binary"]),
+        {name: tuple(causes) for name, causes in tree["timed"].items()},
+        {name: tuple(edges) for name, edges in tree["bin_edges_days"].items()},
+    )
+
+
+def _write_calibration(calibration: Calibration, path: Path) -> None:
+    arrays = {"slope": np.asarray(calibration.slope), "offset": np.asarray(calibration.offset)}
+    arrays |= {f"missing.{assay.value}": spread for assay, spread in calibration.missing_spread.items()}
+    save_file(arrays, path)
+
+
+def _read_calibration(path: Path) -> Calibration:
+    arrays = load_file(path)
+    missing = {
+        Assay(name.removeprefix("missing.")): array
+        for name, array in arrays.items()
+        if name.startswith("missing.")
+    }
+    return Calibration(arrays["slope"], arrays["offset"], missing)
+
+
+def _write_json(path: Path, tree: Any) -> None:
+    # Keys keep their order: the transform's order of assays and levels is part of the model.
+    path.write_text(json.dumps(tree, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,68 @@
+"""From a fitted transform and a topology to the plan of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarisk.config.experiment import NetworkSection
+from metarisk.features.transform import FeatureTransform
+from metarisk.models.network import NetworkPlan
+from metarisk.nn.direct import centre_and_scale, quantile_edges
+from metarisk.nn.heads import TaskLayout
+from metarisk.pathways.topology import Topology
+
+
+def fit_flat(
+    flat: NDArray[np.float32], transform: FeatureTransform, bins: int
+) -> dict[str, NDArray[np.float32]]:
+    """Numbers that the direct path needs of the training table: ``centre``, ``scale`` (F,) and ``edges``.
+
+    Parameters
+    ----------
+    flat
+        Training rows, shape (N, F), NaN where unknown.
+    transform
+        Whose columns they are.
+    bins
+        Bins of a clinical number.
+    """
+    columns = transform.columns
+    centre, scale = centre_and_scale(flat, [column.group for column in columns])
+    numbers = [index for index, column in enumerate(columns) if column.kind == "number"]
+    edges = np.empty((len(numbers), bins + 1), dtype=np.float32)
+    for row, index in enumerate(numbers):
+        edges[row] = quantile_edges(flat[:, index], bins)
+    return {"centre": centre, "scale": scale, "edges": edges}
+
+
+def plan_network(
+    section: NetworkSection,
+    layout: TaskLayout,
+    transform: FeatureTransform,
+    topology: Topology,
+    flat: Mapping[str, NDArray[np.float32]],
+) -> NetworkPlan:
+    """Plan of a network that reads the transform's features over the topology's genes.
+
+    Parameters
+    ----------
+    flat
+        What `fit_flat` returned.
+    """
+    columns = transform.columns
+    return NetworkPlan(
+        section=section,
+        layout=layout,
+        assay_genes={
+            assay: np.array([topology.gene_index[gene] for gene in scale.genes], dtype=np.int64)
+            for assay, scale in transform.graph_scales.items()
+        },
+        groups=tuple(column.group for column in columns),
+        centre=flat["centre"],
+        scale=flat["scale"],
+        number_columns=tuple(index for index, column in enumerate(columns) if column.kind == "number"),
+        edges=flat["edges"],
+    )

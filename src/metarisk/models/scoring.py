@@ -1,0 +1,133 @@
+"""Score a cohort with a bundle: one row a sample and question."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.data.cohort import Cohort
+from metarisk.features.batch import Batch
+from metarisk.models.answers import Probability, probabilities
+from metarisk.models.bundle import ModelBundle
+from metarisk.schema.endpoints import task_of
+from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS
+
+NOT_TRAINED = "abstained:not-trained"
+NOTHING_MEASURED = "abstained:nothing-measured"
+PARTLY_MEASURED = 0.5
+
+
+def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
+    """Answers to every question for every sample of a cohort.
+
+    A question the model was not trained on is answered with a null probability and the flag
+    ``abstained:not-trained``; a sample of which nothing that the model reads is known, with
+    ``abstained:nothing-measured``.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `metarisk.schema.scores`, sample by sample in the cohort's order. ``probability`` is of the
+        target within ``horizon_days`` (ever, when null); higher is worse for sites and metastasis, better for
+        response.
+    """
+    batch = bundle.transform.apply(cohort)
+    horizons = bundle.experiment.tasks.horizons_days
+    answers = probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
+    blank = np.isnan(batch.flat).all(axis=1)
+    parts = [_answered(cohort, answer, blank) for answer in answers]
+    parts += [_abstained(cohort, question) for question in _unanswered(answers)]
+    table = pd.concat(parts, ignore_index=True)
+    table = table.sort_values("row", kind="stable", ignore_index=True)
+    flags = np.array(list(sample_flags(bundle, cohort, batch)), dtype=object)
+    own = table["flags"].to_numpy(dtype=object)
+    shared = flags[table["row"].to_numpy()]
+    table["flags"] = [FLAG_SEPARATOR.join(filter(None, pair)) for pair in zip(own, shared, strict=True)]
+    table["input_sha256"] = np.array(content_hashes(batch), dtype=object)[table["row"].to_numpy()]
+    table["model_name"] = bundle.name
+    table["model_version"] = bundle.version
+    table["bundle_sha256"] = bundle.sha256
+    table["topology_sha256"] = bundle.topology.sha256
+    return table[list(COLUMNS)].astype(DTYPES)
+
+
+def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[str]:
+    """What a reader of a sample's row must know, parts joined by ``;``.
+
+    ``missing:<assay>``, ``partial:<assay>`` (under half of the model's genes), ``other:<column>`` (a value
+    that training did not keep), ``unknown:<column>``, ``training-patient``.
+    """
+    seen_before = bundle.training_ids.contains(cohort.patient_ids)
+    other = bundle.transform.unknown_levels(cohort)
+    measured = {assay.value: entry.measured.mean(axis=1) for assay, entry in batch.assays.items()}
+    columns = bundle.transform.numeric
+    unknown = {name: np.isnan(batch.flat[:, at]) for name, at in bundle.transform.first_columns().items()}
+    for row in range(len(cohort)):
+        flags = ["training-patient"] if seen_before[row] else []
+        flags += [f"missing:{name}" for name, share in measured.items() if share[row] == 0.0]
+        flags += [f"partial:{name}" for name, share in measured.items() if 0.0 < share[row] < PARTLY_MEASURED]
+        flags += [f"other:{name}" for name, rare in other.items() if rare[row]]
+        flags += [f"unknown:{name}" for name in (*columns, *other) if unknown[name][row]]
+        yield FLAG_SEPARATOR.join(flags)
+
+
+def content_hashes(batch: Batch) -> list[str]:
+    """Hash of everything that the model reads of each sample, length N."""
+    parts = [np.ascontiguousarray(batch.flat)]
+    parts += [np.ascontiguousarray(entry.values) for entry in batch.assays.values()]
+    parts += [np.ascontiguousarray(entry.measured) for entry in batch.assays.values()]
+    hashes = []
+    for row in range(len(batch)):
+        digest = hashlib.sha256()
+        for part in parts:
+            digest.update(part[row].tobytes())
+        hashes.append(digest.hexdigest())
+    return hashes
+
+
+def _answered(cohort: Cohort, answer: Probability, blank: NDArray[np.bool_]) -> pd.DataFrame:
+    task, target = task_of(answer.endpoint)
+    known = {
+        name: np.where(blank, np.nan, values)
+        for name, values in (
+            ("probability", answer.value),
+            ("lower", answer.lower),
+            ("upper", answer.upper),
+        )
+    }
+    return pd.DataFrame(
+        {
+            "row": np.arange(len(cohort)),
+            "sample_id": cohort.sample_ids,
+            "task": task,
+            "target": answer.cause or target,
+            "horizon_days": answer.horizon_days,
+            **known,
+            "flags": np.where(blank, NOTHING_MEASURED, ""),
+        }
+    )
+
+
+def _unanswered(answers: list[Probability]) -> list[str]:
+    answered = {task_of(answer.endpoint)[0] for answer in answers}
+    return [question for question in QUESTIONS if question not in answered]
+
+
+def _abstained(cohort: Cohort, question: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "row": np.arange(len(cohort)),
+            "sample_id": cohort.sample_ids,
+            "task": question,
+            "target": question,
+            "horizon_days": np.nan,
+            "probability": np.nan,
+            "lower": np.nan,
+            "upper": np.nan,
+            "flags": NOT_TRAINED,
+        }
+    )

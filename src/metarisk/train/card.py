@@ -1,0 +1,49 @@
+"""The model card: what the model is, what it was trained on, how it did, and what it must not be used for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from metarisk.config.experiment import Experiment
+
+
+def model_card(
+    experiment: Experiment,
+    provenance: Mapping[str, object],
+    figures: pd.DataFrame,
+    notes: Sequence[str],
+) -> str:
+    """Card of one training run, Markdown."""
+    auroc = figures[figures["metric"] == "auroc"]
+    parts = [
+        f"# {experiment.tracking.model_name}: {experiment.name}",
+        experiment.description.strip(),
+        "**Research use only.** Not a medical device; no decision about a patient may rest on it.",
+        "## Data",
+        "\n".join(f"- {key.replace('_', ' ')}: {value}" for key, value in provenance.items()),
+        "## Held-out figures (AUROC, patient bootstrap 95 % interval)",
+        _table(auroc),
+        "## What to know",
+        "\n".join(f"- {note}" for note in (*notes, *_LIMITS)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+_LIMITS = (
+    "Probabilities are calibrated on the training study; another population shifts them.",
+    "The interval covers refitting on other patients of the same population and missing assays, not a shift.",
+    "Associations are not causes.",
+)
+
+
+def _table(auroc: pd.DataFrame) -> str:
+    lines = ["| model | endpoint | horizon (days) | stratum | AUROC | n | events |", "|---|---|---|---|---|---|---|"]
+    for row in auroc.itertuples(index=False):
+        horizon = "" if pd.isna(row.horizon_days) else f"{row.horizon_days:g}"
+        figure = f"{row.value:.3f} [{row.lower:.3f}-{row.upper:.3f}]"
+        lines.append(
+            f"| {row.model} | {row.endpoint} | {horizon} | {row.stratum} | {figure} | {row.n} | {row.events} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""One experiment from a cohort to a bundle with its held-out figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from metarisk.config.experiment import CohortSection, Experiment
+from metarisk.data.cohort import Cohort
+from metarisk.data.split import holdout
+from metarisk.errors import InputError
+from metarisk.models.bundle import ModelBundle
+from metarisk.models.fingerprint import TrainingIds
+from metarisk.pathways.topology import Topology
+from metarisk.train.card import model_card
+from metarisk.train.controls import control_answers, model_answers
+from metarisk.train.figures import OURS, held_out_figures
+from metarisk.train.fit import Epoch
+from metarisk.train.members import TrainingSet, learn
+from metarisk.train.tasks import learnable_layout
+
+HOLDOUT_SALT = "metarisk-holdout"
+
+
+class Trained(NamedTuple):
+    """What training gave.
+
+    Attributes
+    ----------
+    bundle
+        The model, not yet on disk.
+    figures
+        Held-out figures of the model and its controls, see `held_out_figures`.
+    test
+        The held-out samples.
+    notes
+        Sentences that a reader of the figures must know.
+    """
+
+    bundle: ModelBundle
+    figures: pd.DataFrame
+    test: Cohort
+    notes: tuple[str, ...]
+
+
+def train_model(
+    experiment: Experiment, cohort: Cohort, topology: Topology, on_epoch: Callable[[str, Epoch], None]
+) -> Trained:
+    """Hold patients out, learn on the others, judge beside the controls.
+
+    Parameters
+    ----------
+    experiment
+        The whole configuration.
+    cohort
+        All samples that it may use.
+    topology
+        The graph.
+    on_epoch
+        Told the model's name and what each epoch gave.
+
+    Raises
+    ------
+    ConfigError, InputError
+        If no question can be learned from the patients, or nobody is left on a side of the split.
+    """
+    split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
+    training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
+    layout, notes = learnable_layout(training.endpoints, experiment.tasks)
+    training_set = TrainingSet.of(training, topology, layout, experiment)
+    learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
+    models = {OURS: model_answers(learned, learned.transform.apply(test), experiment)}
+    for name in experiment.evaluation.controls:
+        models[name] = control_answers(
+            name, training_set, topology, experiment, test, lambda epoch, name=name: on_epoch(name, epoch)
+        )
+    groups = test.clinical.reindex(columns=list({"patient_id", experiment.evaluation.within}))
+    figures = held_out_figures(models, test.endpoints, training.endpoints, groups, experiment.evaluation)
+    provenance = _provenance(cohort, training, test)
+    bundle = ModelBundle(
+        experiment=experiment,
+        topology=topology,
+        transform=learned.transform,
+        ensemble=learned.ensemble,
+        calibration=learned.calibration,
+        training_ids=TrainingIds.of(training.patient_ids, f"{experiment.name}-{experiment.seed}"),
+        provenance=provenance,
+        figures=tuple(_json_rows(figures)),
+        card=model_card(experiment, provenance, figures, notes),
+    )
+    return Trained(bundle, figures, test, notes)
+
+
+def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
+    """Samples that the experiment may use: those its ``keep`` accepts, one a patient where asked.
+
+    Raises
+    ------
+    InputError
+        If a column of ``keep`` is unknown, or no sample is left.
+    """
+    kept = np.ones(len(cohort), dtype=bool)
+    for column, accepted in section.keep.items():
+        if column not in cohort.clinical:
+            raise InputError(
+                f"cohort.keep names {column!r}, which {cohort.provenance.name} does not have",
+                do="Use a clinical column of the schema.",
+            )
+        kept &= cohort.clinical[column].isin(accepted).to_numpy(dtype=bool)
+    if section.one_sample_per_patient:
+        first = cohort.clinical["patient_id"].where(kept).sort_index().dropna().drop_duplicates().index
+        kept &= cohort.clinical.index.isin(first)
+    if not kept.any():
+        raise InputError(
+            f"no sample of {cohort.provenance.name} passes cohort.keep ({dict(section.keep)})",
+            do="Check the accepted values against the study.",
+        )
+    return cohort.take(kept)
+
+
+def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, object]:
+    return {
+        "study": cohort.provenance.name,
+        "licence": cohort.provenance.licence,
+        "source_sha256": cohort.provenance.sha256,
+        "cohort_sha256": cohort.content_sha256(),
+        "training_samples": len(training),
+        "training_patients": len(np.unique(training.patient_ids)),
+        "held_out_samples": len(test),
+        "held_out_patients": len(np.unique(test.patient_ids)),
+    }
+
+
+def _json_rows(figures: pd.DataFrame) -> list[dict[str, object]]:
+    """Rows as plain values, NaN as null."""
+    rows = figures.astype(object).where(figures.notna(), None)
+    return [dict(row) for row in rows.to_dict("records")]

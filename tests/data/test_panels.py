@@ -1,0 +1,40 @@
+"""Gene panels from each of their forms."""
+
+from __future__ import annotations
+
+from metarisk.data.genes import GeneTable
+from metarisk.data.panels import panels_in, read_panels
+
+GENES = GeneTable.embedded()
+
+
+def test_a_table_a_portal_file_and_a_folder_of_these_say_the_same(tmp_path):
+    (tmp_path / "panels.tsv").write_text("panel\tgene\nA\tTP53\nA\tMLL2\nB\tKRAS\n")
+    (tmp_path / "data_gene_panel_a.txt").write_text(
+        "stable_id: A\ndescription: a: b\ngene_list:\tTP53\tMLL2\n"
+    )
+    (tmp_path / "data_gene_panel_b.txt").write_text("stable_id: B\ngene_list: KRAS\n")
+    expected = {"A": frozenset({"TP53", "KMT2D"}), "B": frozenset({"KRAS"})}
+    assert read_panels(tmp_path / "panels.tsv", GENES, []) == expected
+    assert read_panels(tmp_path, GENES, []) == expected
+    assert read_panels(tmp_path / "data_gene_panel_a.txt", GENES, []) == {"A": expected["A"]}
+
+
+def test_the_panel_matrix_is_no_panel(tmp_path):
+    (tmp_path / "data_gene_panel_matrix.txt").write_text("SAMPLE_ID\tmutations\nS\tA\n")
+    (tmp_path / "data_gene_panel_a.txt").write_text("stable_id: A\ngene_list: TP53\n")
+    assert [path.name for path in panels_in(tmp_path)] == ["data_gene_panel_a.txt"]
+
+
+def test_a_panel_file_without_its_lines_is_an_error(tmp_path):
+    (tmp_path / "data_gene_panel_a.txt").write_text("description: nothing\n")
+    found = []
+    assert read_panels(tmp_path / "data_gene_panel_a.txt", GENES, found) == {}
+    assert "has no stable_id and gene_list lines" in str(found[0])
+
+
+def test_a_panel_table_without_its_columns_is_an_error(tmp_path):
+    (tmp_path / "panels.tsv").write_text("panel\tsymbol\nA\tTP53\n")
+    found = []
+    assert read_panels(tmp_path / "panels.tsv", GENES, found) == {}
+    assert "has no column 'gene'" in str(found[0])
