@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from metarisk.data.cohort import Cohort
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +21,86 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder.name}: set METARISK_SHARED to the folder of cohorts")
     return folder.resolve()
+
+
+@dataclass(frozen=True)
+class TinyModel:
+    """A real bundle, fitted in seconds on simulated patients, and samples that it has not seen."""
+
+    folder: Path
+    new_samples: Cohort
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
+    from metarisk.config import Experiment
+    from metarisk.models.bundle import ModelBundle, save_bundle
+    from metarisk.models.fingerprint import TrainingIds
+    from metarisk.pathways.curated import curated_topology
+    from metarisk.simulate import simulate
+    from metarisk.train.members import TrainingSet, learn
+    from metarisk.train.tasks import learnable_layout
+
+    experiment = Experiment.model_validate(TINY_EXPERIMENT)
+    topology = curated_topology()
+    assert experiment.simulation is not None
+    cohort = simulate(experiment.simulation, topology, experiment.tasks, experiment.seed).cohort
+    training, new_samples = cohort.take(np.arange(100)), cohort.take(np.arange(100, len(cohort)))
+    layout, _ = learnable_layout(training.endpoints, experiment.tasks)
+    learned = learn(
+        TrainingSet.of(training, topology, layout, experiment), topology, experiment, lambda _: None
+    )
+    bundle = ModelBundle(
+        experiment=experiment,
+        topology=topology,
+        transform=learned.transform,
+        ensemble=learned.ensemble,
+        calibration=learned.calibration,
+        training_ids=TrainingIds.of(training.patient_ids, "tiny"),
+        provenance={"study": cohort.provenance.name, "cohort_sha256": training.content_sha256()},
+        figures=(),
+        card="# tiny\n",
+    )
+    folder = tmp_path_factory.mktemp("model") / "bundle"
+    save_bundle(bundle, folder)
+    return TinyModel(folder, new_samples)
+
+
+TINY_EXPERIMENT = {
+    "name": "tiny",
+    "simulation": {"samples": 130},
+    "features": {"direct_genes": 20},
+    "tasks": {"sites": ["bone", "liver"], "min_events": 5, "bins": 4},
+    "network": {"width": 4, "layers": 1, "readout": 2, "direct_hidden": 4},
+    "training": {"folds": 2, "epochs": 1},
+}
+
+
+@pytest.fixture
+def study_folder(tmp_path: Path) -> Path:
+    """A small, sound study folder of the portal, to score or to break."""
+    folder = tmp_path / "two"
+    folder.mkdir()
+    for name, text in STUDY_FILES.items():
+        (folder / name).write_text(text)
+    return folder
+
+
+STUDY_FILES = {
+    "meta_study.txt": "cancer_study_identifier: two\nname: Two\ntype_of_cancer: mixed\n",
+    "meta_clinical_sample.txt": (
+        "cancer_study_identifier: two\ngenetic_alteration_type: CLINICAL\ndatatype: SAMPLE_ATTRIBUTES\n"
+        "data_filename: data_clinical_sample.txt\n"
+    ),
+    "data_clinical_sample.txt": (
+        "#a\n#b\n#c\n#d\nSAMPLE_ID\tPATIENT_ID\tONCOTREE_CODE\nS1\tP1\tLUAD\nS2\tP2\tBRCA\n"
+    ),
+    "meta_mutations.txt": (
+        "cancer_study_identifier: two\ngenetic_alteration_type: MUTATION_EXTENDED\ndatatype: MAF\n"
+        "data_filename: data_mutations.txt\n"
+    ),
+    "data_mutations.txt": (
+        "Hugo_Symbol\tVariant_Classification\tReference_Allele\tTumor_Seq_Allele2\tTumor_Sample_Barcode\n"
+        "TP53\tNonsense_Mutation\tC\tT\tS1\nKRAS\tMissense_Mutation\tC\tA\tS2\n"
+    ),
+}

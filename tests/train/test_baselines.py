@@ -15,7 +15,7 @@ FITS = pytest.mark.parametrize("fit", [fit_boosting, fit_linear], ids=["boosting
 def _short_search(monkeypatch):
     # Two settings instead of six: what these tests claim does not depend on how many are tried.
     monkeypatch.setattr(boosting, "_SEARCH", (({"leaves": 7},),))
-    monkeypatch.setattr(boosting, "_MOST_TREES", 8)
+    monkeypatch.setattr(boosting, "_MOST_TREES", 12)
 
 
 @pytest.fixture(scope="module")

@@ -73,3 +73,16 @@ def test_a_column_with_unknowns_is_correlated_over_the_known():
     X[generator.random(X.shape) < 0.3] = np.nan
     rows = labelled(X, y, np.ones(500), np.arange(500))
     assert list(telling_columns(rows, least=20, most=1)) == [7]
+
+
+def test_dense_columns_are_rationed_by_their_cells_and_rare_ones_are_not(examples):
+    generator = np.random.default_rng(2)
+    dense = generator.normal(size=(400, 40)).astype(np.float32)
+    dense[:, 5] += examples.y
+    both = examples._replace(X=np.column_stack([examples.X, dense]))
+    kept = telling_columns(both, least=20, most=1000, cells=4000)
+    assert 65 in kept
+    assert 0 < (kept >= 60).sum() < 10
+    assert (both.X[:, kept] != np.median(both.X[:, kept], axis=0)).sum() <= 4000
+    unrationed = telling_columns(both, least=20, most=1000)
+    assert set(kept) < set(unrationed)

@@ -58,17 +58,24 @@ class TopologySection(Section):
     Attributes
     ----------
     source
-        ``curated`` for the circuits in the package, or a folder with ``edges.tsv.gz`` and ``membership.tsv.gz``.
+        ``curated`` for the circuits in the package, a saved topology, or a folder with ``edges.tsv.gz``.
+    layers
+        Layers of a folder of tidy tables.
     control
         A control in place of the real graph.
     seed
         Seed of the control.
+    prune
+        Keep only the genes that the training samples measured; paths through the others become edges.
     """
 
     source: str = "curated"
     layers: tuple[str, ...] = ("core", "tf_target")
-    control: Literal["none", "no_edges", "rewired", "shuffled_signs", "shuffled_members"] = "none"
+    control: Literal[
+        "none", "no_edges", "rewired", "shuffled_signs", "merged_types", "shuffled_members"
+    ] = "none"
     seed: int = 0
+    prune: bool = True
 
 
 class FeatureSection(Section):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metarisk.config.experiment import Experiment, TopologySection
 from metarisk.data.cohort import Cohort
-from metarisk.errors import ConfigError, TopologyError
+from metarisk.errors import ConfigError
 from metarisk.pathways.topology import Topology
 
 
@@ -49,27 +49,7 @@ def read_experiment_topology(section: TopologySection, *, base: Path) -> Topolog
     TopologyError
         If the folder is none of these.
     """
-    from metarisk.pathways.controls import control
+    from metarisk.pathways.source import CURATED, find_topology
 
-    if section.source == "curated":
-        from metarisk.pathways.curated import curated_topology
-
-        topology = curated_topology()
-    else:
-        topology = _read_folder(base / section.source, section)
-    return control(section.control, topology, section.seed)
-
-
-def _read_folder(folder: Path, section: TopologySection) -> Topology:
-    from metarisk.pathways.artefact import load_topology
-    from metarisk.pathways.tidy import read_tidy
-
-    if (folder / "topology.json").is_file():
-        return load_topology(folder)
-    if (folder / "edges.tsv.gz").is_file():
-        return read_tidy(folder, section.layers).topology
-    raise TopologyError(
-        f"{folder} holds no topology",
-        expected="topology.json (saved by metarisk) or edges.tsv.gz (tidy tables)",
-        do="Set topology.source to 'curated' or to such a folder.",
-    )
+    source = section.source if section.source == CURATED else str(base / section.source)
+    return find_topology(source, section.layers, control=section.control, seed=section.seed)

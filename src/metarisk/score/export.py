@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import mkstemp
 from typing import TextIO
 
 import pyarrow.parquet as pq
@@ -14,7 +12,7 @@ import pyarrow.parquet as pq
 from metarisk.errors import OutputError
 from metarisk.schema.scores import COLUMNS, DTYPES
 from metarisk.score.layout import SCORES
-from metarisk.score.placing import flush
+from metarisk.score.placing import draft_of, flush
 from metarisk.score.reading import check_scores
 
 # OWASP, "CSV injection": a spreadsheet reads a cell that starts with one of these as a formula.
@@ -43,14 +41,14 @@ def export_csv(scores: Path, csv_file: Path, *, overwrite: bool = False) -> None
     OutputError
         If the file exists and may not be replaced, or cannot be written.
     """
-    check_csv(csv_file, overwrite=overwrite)
+    if csv_file.is_dir() or (csv_file.exists() and not overwrite):
+        raise OutputError(f"{csv_file} exists", do="Choose another file, or allow it with --overwrite.")
     check_scores(scores)
     try:
         csv_file.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = mkstemp(prefix=f".{csv_file.name}.", suffix=".part", dir=csv_file.parent)
-        draft = Path(name)
+        draft = draft_of(csv_file)
         try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            with draft.open("x", encoding="utf-8", newline="") as stream:
                 _write_rows(stream, scores / SCORES)
             flush(draft)
             draft.replace(csv_file)
@@ -61,12 +59,6 @@ def export_csv(scores: Path, csv_file: Path, *, overwrite: bool = False) -> None
             f"{csv_file} cannot be written ({caught.strerror or caught})",
             do="Check free space and permissions; the scores themselves are whole.",
         ) from caught
-
-
-def check_csv(csv_file: Path, *, overwrite: bool) -> None:
-    """Refuse a file that exists, or that is a folder; raises `OutputError`."""
-    if csv_file.is_dir() or (csv_file.exists() and not overwrite):
-        raise OutputError(f"{csv_file} exists", do="Choose another file, or allow it with --overwrite.")
 
 
 def escape_formula(text: str) -> str:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
+from uuid import uuid4
 
 from metarisk.errors import OutputError
 from metarisk.score.layout import MANIFEST, is_scores
@@ -27,11 +27,10 @@ def placed(out: Path, *, overwrite: bool) -> Iterator[Path]:
     out = out.absolute()
     check_free(out, overwrite=overwrite)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent))
+        draft = draft_of(out)
+        draft.mkdir(parents=True)
         try:
             yield draft
-            draft.chmod(0o777 & ~_umask())
             _flush_all(draft)
             _put_in_place(draft, out)
         finally:
@@ -63,6 +62,11 @@ def check_free(out: Path, *, overwrite: bool) -> None:
         )
 
 
+def draft_of(out: Path) -> Path:
+    """A new hidden name beside a result."""
+    return out.with_name(f".{out.name}.{uuid4().hex}.part")
+
+
 def flush(path: Path) -> None:
     """Ask the system to bring a file or a folder's entries to disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -91,10 +95,3 @@ def _put_in_place(draft: Path, out: Path) -> None:
         raise
     shutil.rmtree(old, ignore_errors=True)
     flush(out.parent)
-
-
-def _umask() -> int:
-    """Permissions that new folders of this process do not get; `mkdtemp` gives the owner alone any."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

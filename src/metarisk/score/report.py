@@ -6,15 +6,17 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from metarisk import __version__
 from metarisk.data.cohort import Provenance
-from metarisk.models.bundle import ModelBundle
 from metarisk.schema.scores import FLAG_SEPARATOR
 from metarisk.score.layout import FORMAT, FORMAT_VERSION, SCORES
+
+if TYPE_CHECKING:
+    from metarisk.models.bundle import ModelBundle
 
 
 @dataclass(frozen=True)

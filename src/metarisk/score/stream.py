@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from metarisk.data.cohort import Cohort, Provenance
 from metarisk.errors import InputError
-from metarisk.models.bundle import ModelBundle
-from metarisk.models.scoring import score_cohort
 from metarisk.score.layout import SCORES, arrow_of, open_writer, sha256_of, write_manifest
 from metarisk.score.placing import placed
 from metarisk.score.report import ScoreReport, Tally
+
+if TYPE_CHECKING:
+    from metarisk.models.bundle import ModelBundle
 
 SAMPLES_AT_A_TIME = 512
 
@@ -64,6 +66,8 @@ def score_to(
 
 
 def _scored(bundle: ModelBundle, cohort: Cohort, samples_at_a_time: int) -> Iterator[pd.DataFrame]:
+    from metarisk.models.scoring import score_cohort
+
     for start in range(0, len(cohort), samples_at_a_time):
         rows = np.arange(start, min(start + samples_at_a_time, len(cohort)))
         yield score_cohort(bundle, cohort.take(rows))

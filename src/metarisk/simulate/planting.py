@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from metarisk.errors import TopologyError
-from metarisk.pathways.influence import signed_adjacency
+from metarisk.pathways.influence import signed_influence
 from metarisk.pathways.topology import Topology
 
-STEPS = 4
-DECAY = 0.8
-MIN_GENES, MAX_GENES = 10, 150
+WEAK = 0.2
+MIN_GENES, MAX_GENES = 12, 120
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def plant(topology: Topology, endpoints: Sequence[str], rng: np.random.Generator
     TopologyError
         If the topology has too few circuits of a fit size.
     """
-    effects = {pathway: circuit_effect(topology, pathway) for pathway in topology.pathways}
+    effects = circuit_effects(topology)
     fit = [name for name, effect in effects.items() if MIN_GENES <= np.count_nonzero(effect) <= MAX_GENES]
     if len(fit) < len(endpoints):
         raise TopologyError(
@@ -64,27 +62,19 @@ def plant(topology: Topology, endpoints: Sequence[str], rng: np.random.Generator
     return chosen
 
 
-def circuit_effect(topology: Topology, pathway: str) -> NDArray[np.float64]:
-    """Effect of raising each gene on the circuit's output, the gene that most of the circuit's edges end at.
+def circuit_effects(topology: Topology) -> dict[str, NDArray[np.float64]]:
+    """Effect of raising each gene on each circuit's output, -1 .. 1, 0 where it is weak, shape (G,) each.
 
-    The output has effect 1; a gene that raises another inherits its effect, one that lowers it the negative,
-    each step weaker by `DECAY`. Genes without a signed path to the output have none, shape (G,).
+    The effect is `signed_influence`, relative to the circuit's strongest gene. Circuits whose influence is
+    all of one sign are left out: signs would have nothing to say in them.
     """
-    members = np.flatnonzero(topology.member_pathway == topology.pathways.index(pathway))
-    genes = topology.member_gene[members]
-    signed = signed_adjacency(topology)[genes][:, genes]  # target x source
-    effect = np.zeros(len(topology.genes))
-    if signed.nnz:
-        effect[genes] = _effect_on_hub(signed)
-    return effect
-
-
-def _effect_on_hub(signed: sparse.csr_array) -> NDArray[np.float64]:
-    incoming = np.asarray(abs(signed).sum(axis=1)).ravel()
-    step = np.zeros(len(incoming))
-    step[int(np.argmax(incoming))] = 1.0
-    total = step.copy()
-    for _ in range(STEPS):
-        step = np.clip(DECAY * (signed.T @ step), -1.0, 1.0)
-        total = np.where(total == 0.0, step, total)
-    return total
+    influence = signed_influence(topology)
+    effects = {}
+    for index, pathway in enumerate(topology.pathways):
+        members = topology.member_pathway == index
+        relative = influence[members] / np.abs(influence[members]).max(initial=1e-9)
+        relative[np.abs(relative) < WEAK] = 0.0
+        if relative.min(initial=0.0) < 0.0 < relative.max(initial=0.0):
+            effects[pathway] = np.zeros(len(topology.genes))
+            effects[pathway][topology.member_gene[members]] = relative
+    return effects

@@ -95,12 +95,12 @@ def inner_splits(examples: Examples, seed: int) -> Iterator[tuple[Examples, Exam
             yield examples.take(~held), examples.take(held)
 
 
-def telling_columns(examples: Examples, *, least: int, most: int) -> NDArray[np.intp]:
-    """Columns that can tell rows apart, at most ``most`` of them, ascending.
+def telling_columns(examples: Examples, *, least: int, most: int, cells: float = np.inf) -> NDArray[np.intp]:
+    """Columns that can tell rows apart, ascending.
 
     A column is read where at least ``least`` known rows differ from its commonest known value. What is
     missing tells something too (the panel): of columns missing in the same rows, one is always read. Where
-    more than ``most`` remain, those with the strongest correlation with the label are kept.
+    they are too many or too dense, those with the strongest correlation with the label are kept.
 
     Parameters
     ----------
@@ -109,7 +109,10 @@ def telling_columns(examples: Examples, *, least: int, most: int) -> NDArray[np.
     least
         Rows; for boosting the size of a leaf, since no split on another column could fill two leaves.
     most
-        Columns.
+        Columns to keep at most.
+    cells
+        Cells that differ from their column's commonest value to keep at most, over all columns: what boosting
+        spends its time on. Thousands of rare mutations fit where a few hundred continuous columns do.
 
     Raises
     ------
@@ -117,18 +120,20 @@ def telling_columns(examples: Examples, *, least: int, most: int) -> NDArray[np.
         If no column tells rows apart.
     """
     missing = np.isnan(examples.X)
-    known = np.flatnonzero(_differing(examples.X, missing) >= least)
+    differing = _differing(examples.X, missing)
+    known = np.flatnonzero(differing >= least)
     columns = np.union1d(known, _new_patterns(missing, known, least))
-    if len(columns) > most:
-        strength = _correlation(examples.X[:, columns], examples)
-        columns = np.sort(columns[np.argsort(-strength, kind="stable")[:most]])
     if not columns.size:
         raise InputError(
             f"none of {examples.X.shape[1]} columns has {least} rows that differ from its commonest value",
             expected=f"at least one among {len(examples.X)} rows",
             do="Leave the target out of the baselines, or add samples.",
         )
-    return columns
+    if len(columns) <= most and differing[columns].sum() <= cells:
+        return columns
+    ranked = columns[np.argsort(-_correlation(examples.X[:, columns], examples), kind="stable")]
+    affordable = int((np.cumsum(differing[ranked]) <= cells).sum())
+    return np.sort(ranked[: max(1, min(most, affordable))])
 
 
 def _differing(X: Features, missing: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -75,6 +75,8 @@ def judged_by(endpoints: pd.DataFrame, question: Question, training: pd.DataFram
         return Judged(rows, labels[rows], np.ones(len(rows)))
     time, event = _dated(endpoints, question.endpoint)
     rows = np.flatnonzero(~np.isnan(time) & ~np.isnan(event))
+    if not len(rows):
+        return Judged(rows, np.empty(0), np.empty(0))
     status = status_at_horizon(
         time[rows], event[rows], question.horizon_days, training_censoring(training, question.endpoint)
     )

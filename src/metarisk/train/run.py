@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from metarisk.config.experiment import CohortSection, Experiment
+from metarisk.config.experiment import CohortSection, Experiment, FeatureSection
 from metarisk.data.cohort import Cohort
 from metarisk.data.split import holdout
 from metarisk.errors import InputError
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
+from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.train.card import model_card
 from metarisk.train.controls import control_answers, model_answers
@@ -70,6 +71,9 @@ def train_model(
     split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
     training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
     layout, notes = learnable_layout(training.endpoints, experiment.tasks)
+    if experiment.topology.prune:
+        topology, report = prune_to(topology, measured_genes(training, experiment.features))
+        notes = (*notes, *report.lines())
     training_set = TrainingSet.of(training, topology, layout, experiment)
     learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
     models = {OURS: model_answers(learned, learned.transform.apply(test), experiment)}
@@ -119,6 +123,17 @@ def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
             do="Check the accepted values against the study.",
         )
     return cohort.take(kept)
+
+
+def measured_genes(cohort: Cohort, section: FeatureSection) -> set[str]:
+    """Genes that some sample measured in some assay that may be read."""
+    tables = (cohort.assays[assay] for assay in section.assays if assay in cohort.assays)
+    return {
+        gene
+        for table in tables
+        for gene, seen in zip(table.genes, table.measured.any(axis=0), strict=True)
+        if seen
+    }
 
 
 def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, object]:

@@ -1,0 +1,5 @@
+"""`python -m metarisk` is the command `metarisk`."""
+
+from metarisk.cli import main
+
+main()

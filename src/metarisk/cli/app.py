@@ -1,0 +1,77 @@
+"""The command `metarisk`, its verbs, and how each ending becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from metarisk import __version__
+from metarisk.cli.evaluate import evaluate
+from metarisk.cli.export import export
+from metarisk.cli.publish import publish
+from metarisk.cli.quickstart import quickstart
+from metarisk.cli.refusal import REFUSED, tell_refusal, warning_line
+from metarisk.cli.score import score
+from metarisk.cli.topology import topology
+from metarisk.cli.train import train
+from metarisk.cli.validate import validate
+from metarisk.errors import MetariskError
+
+app = typer.Typer(
+    name="metarisk",
+    help="Where a tumour will spread, how soon, and whether checkpoint inhibition works. Research use only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for verb in (quickstart, train, evaluate, publish, score, export, validate):
+    app.command()(verb)
+app.add_typer(topology, name="topology")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"metarisk {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Nothing beyond the options that stand before a verb."""
+
+
+def main() -> None:
+    """Run this process's arguments and exit with the verb's code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Exit code of a command line.
+
+    0 done; 1 and 3 are `validate`'s errors and warnings; 2 it could not run, the reason stands on stderr;
+    130 interrupted. Any other exception is a bug of ours and keeps its traceback.
+
+    Parameters
+    ----------
+    arguments
+        Words after ``metarisk``.
+    """
+    with warnings.catch_warnings():
+        warnings.showwarning = warning_line
+        try:
+            app(list(arguments), prog_name="metarisk")
+        except SystemExit as stop:
+            return stop.code if isinstance(stop.code, int) else int(bool(stop.code))
+        except MetariskError as refused:
+            tell_refusal(refused)
+            return REFUSED
+    return 0

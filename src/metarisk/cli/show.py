@@ -1,0 +1,84 @@
+"""Results on a terminal, or as plain lines where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+    from metarisk.report import Comparison
+
+PLAIN_WIDTH = 180  # a log or a pipe has no edge to wrap at
+SHOWN = ("auroc", "calibration_error")
+
+
+def show_figures(figures: pd.DataFrame) -> None:
+    """Print one comparison a metric that the figures hold."""
+    from metarisk.report import comparison
+
+    held = set(figures["metric"])
+    for metric in SHOWN:
+        if metric in held:
+            _show_comparison(comparison(figures, metric))
+
+
+def show_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, one a line; a value that is None or empty text is left out."""
+    from rich.text import Text
+
+    out = console()
+    width = max(map(len, facts), default=0)
+    for name, value in facts.items():
+        if value is not None and value != "":
+            out.print(Text(f"{name:<{width}}  {value}"), soft_wrap=True)
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """Print sentences, one a line."""
+    from rich.text import Text
+
+    out = console()
+    for note in notes:
+        out.print(Text(f"- {note}"), soft_wrap=True)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as its terminal, or wide enough for a table where there is none."""
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, markup=False)
+    if not made.is_terminal:
+        made.width = PLAIN_WIDTH
+    return made
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``48 s`` or ``12 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _show_comparison(shown: Comparison) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=Text(f"{shown.title}; * is the best of its row"),
+        title_justify="left",
+        title_style="",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for name in shown.header:
+        table.add_column(Text(name))
+    for row in shown.rows:
+        cells = (
+            Text(f"{cell.text} *" if cell.best else cell.text, style="bold" if cell.best else "")
+            for cell in row
+        )
+        table.add_row(*cells)
+    console().print(table)

@@ -1,0 +1,217 @@
+"""One row a sample: what a registry, a service or a data-frame engine hands over, to a cohort and back.
+
+Columns: ``sample_id``; ``patient_id`` (the sample's own id when absent); clinical columns of the schema; for
+each assay a map from gene to number, with the unit of that row beside it in ``<assay>_unit``. A gene that is
+not in the map was not measured; one that was measured and not altered is there with 0. Mutations have several
+channels, so an altered gene is ``GENE:channel``; ``GENE`` alone stands for all channels and can only be 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.data.cohort import AssayTable, Cohort, FloatArray, Provenance
+from metarisk.data.row_checks import (
+    check_columns,
+    check_values,
+    clinical_numbers,
+    clinical_text,
+    ids_of,
+    is_absent,
+    numbers_of,
+    unit_column,
+    units_of,
+)
+from metarisk.errors import InputError, nearest
+from metarisk.schema.assays import ASSAYS, Assay
+from metarisk.schema.clinical import CATEGORICAL, NUMERIC
+
+WHOLE_GENE = -1
+
+GeneMap = dict[str, float | None]
+
+
+def rows_of(cohort: Cohort) -> pd.DataFrame:
+    """Table with one row a sample, for `cohort_of`: what may be read of a sample, and none of its endpoints.
+
+    Returns
+    -------
+    DataFrame
+        N rows in the cohort's order. A sample without an assay has None in its column.
+    """
+    clinical = cohort.clinical
+    columns: dict[str, object] = {"sample_id": cohort.sample_ids.astype(object)}
+    columns["patient_id"] = cohort.patient_ids.astype(object)
+    for name in (*NUMERIC, *CATEGORICAL):
+        if name in clinical:
+            column = clinical[name]
+            text = column.astype(object).where(column.notna(), None)
+            columns[name] = column.to_numpy() if name in NUMERIC else text.to_numpy()
+    for assay, table in cohort.assays.items():
+        maps = _maps_of(table)
+        columns[assay.value] = pd.Series(maps, dtype=object)
+        measured = [entry is not None for entry in maps]
+        columns[unit_column(assay)] = [
+            unit if there else None for unit, there in zip(table.units.tolist(), measured, strict=True)
+        ]
+    return pd.DataFrame(columns)
+
+
+def cohort_of(rows: pd.DataFrame, name: str) -> Cohort:
+    """Cohort of a table with one row a sample; the inverse of `rows_of`, without endpoints.
+
+    Parameters
+    ----------
+    rows
+        See the module. Maps may also be lists of pairs, as Arrow hands them over.
+    name
+        What to call the table in messages and in the provenance.
+
+    Raises
+    ------
+    InputError
+        If there is no row, an id is missing, not text or stands twice, a column or unit is unknown, a unit
+        is absent where the assay has several, a key names no channel, or a value is no number or cannot be
+        in its unit.
+    """
+    check_columns(rows, name)
+    clinical = _clinical_of(rows, ids_of(rows["sample_id"], name))
+    sample_ids = clinical.index.to_numpy(dtype=str)
+    tables = [_table_of(assay, rows, sample_ids) for assay in Assay if assay.value in rows]
+    return Cohort.join(
+        clinical,
+        [table for table in tables if table.measured.any()],
+        pd.DataFrame(index=clinical.index),
+        Provenance(name, "", ""),
+    )
+
+
+def _clinical_of(rows: pd.DataFrame, sample_ids: NDArray[np.str_]) -> pd.DataFrame:
+    patients = rows["patient_id"] if "patient_id" in rows else [None] * len(rows)
+    named = zip(patients, sample_ids, strict=True)
+    columns: dict[str, object] = {
+        "patient_id": [own if is_absent(given) else str(given) for given, own in named]
+    }
+    for column in NUMERIC:
+        if column in rows:
+            columns[column] = clinical_numbers(rows[column], column, sample_ids)
+    for column in CATEGORICAL:
+        if column in rows:
+            columns[column] = clinical_text(rows[column], column, sample_ids)
+    return pd.DataFrame(columns, index=pd.Index(sample_ids, name="sample_id", dtype=object))
+
+
+def _maps_of(table: AssayTable) -> list[GeneMap | None]:
+    genes = np.array(table.genes, dtype=object)
+    channels = ASSAYS[table.assay].channels
+    build = _levels_map if len(channels) == 1 else _channels_map
+    return [build(genes, channels, values) or None for values in table.values]
+
+
+def _levels_map(genes: NDArray[np.object_], channels: tuple[str, ...], values: FloatArray) -> GeneMap:
+    known = ~np.isnan(values[:, 0])
+    return dict(zip(genes[known].tolist(), values[known, 0].tolist(), strict=True))
+
+
+def _channels_map(genes: NDArray[np.object_], channels: tuple[str, ...], values: FloatArray) -> GeneMap:
+    """Genes without alteration by name alone, then the channels that are altered or unknown."""
+    unknown = np.isnan(values)
+    measured = ~unknown.all(axis=1)
+    entries: GeneMap = dict.fromkeys(genes[measured & (values == 0).all(axis=1)].tolist(), 0.0)
+    for gene, channel in np.argwhere(np.asarray(measured)[:, None] & (values != 0)):
+        value = values[gene, channel]
+        entries[f"{genes[gene]}:{channels[channel]}"] = None if np.isnan(value) else float(value)
+    return entries
+
+
+def _table_of(assay: Assay, rows: pd.DataFrame, sample_ids: NDArray[np.str_]) -> AssayTable:
+    """Table of one assay, shape (N, G, C), with the genes that any row names."""
+    cells = zip(rows[assay.value], sample_ids, strict=True)
+    maps = [_as_map(value, assay, sample) for value, sample in cells]
+    slots = _slots(assay, maps)
+    genes = tuple(dict.fromkeys(gene for gene, _ in slots.values()))
+    position = {gene: at for at, gene in enumerate(genes)}
+    places = {key: (position[gene], channel) for key, (gene, channel) in slots.items()}
+    values = np.full((len(maps), len(genes), len(ASSAYS[assay].channels)), np.nan, dtype=np.float32)
+    for row, entries in enumerate(maps):
+        if entries:
+            _fill(values[row], entries, places, f"sample {sample_ids[row]}: {assay.value}")
+    measured = np.asarray(~np.isnan(values).all(axis=(1, 2)))
+    units = units_of(assay, rows, sample_ids, measured)
+    check_values(assay, values, units, sample_ids)
+    return AssayTable(assay, sample_ids, genes, values, units)
+
+
+def _fill(values: FloatArray, entries: GeneMap, places: Mapping[str, tuple[int, int]], where: str) -> None:
+    """Put one sample's map into its row, shape (G, C); channels that a listed gene leaves out are 0."""
+    numbers = numbers_of(entries, where)
+    at = np.array([places[key] for key in entries], dtype=np.intp)
+    genes, channels = at[:, 0], at[:, 1]
+    whole = channels == WHOLE_GENE
+    wrong = np.flatnonzero(whole & (np.nan_to_num(numbers) != 0))
+    if len(wrong):
+        key = list(entries)[int(wrong[0])]
+        raise InputError(
+            f"{where} has {key!r} with a value that is not 0",
+            expected=f"{key}:<channel> for an altered gene, {key} alone only for one that is not altered",
+            do="Say which kind of alteration it is.",
+        )
+    values[genes] = 0.0
+    values[genes[whole]] = numbers[whole, None]
+    values[genes[~whole], channels[~whole]] = numbers[~whole]
+
+
+def _slots(assay: Assay, maps: Iterable[GeneMap]) -> dict[str, tuple[str, int]]:
+    """Key -> gene and channel, for every key of any map."""
+    channels = ASSAYS[assay].channels
+    keys: dict[str, None] = {}
+    for entries in maps:
+        keys.update(dict.fromkeys(entries))
+    wrong = next((key for key in keys if not isinstance(key, str) or not key), None)
+    if wrong is not None:
+        raise InputError(
+            f"{assay.value} has the key {wrong!r}", expected="gene names", do="Use text as keys."
+        )
+    if len(channels) == 1:
+        return {key: (key, 0) for key in keys}
+    return {key: _slot(key, assay, channels) for key in keys}
+
+
+def _slot(key: str, assay: Assay, channels: tuple[str, ...]) -> tuple[str, int]:
+    gene, colon, channel = key.partition(":")
+    if not colon:
+        return gene, WHOLE_GENE
+    if channel not in channels:
+        raise InputError(
+            f"{assay.value} has the key {key!r}, and {channel!r} is not one of its channels",
+            expected=f"GENE:{' or GENE:'.join(channels)}",
+            do=nearest(channel, channels),
+        )
+    return gene, channels.index(channel)
+
+
+def _as_map(value: Any, assay: Assay, sample: str) -> GeneMap:
+    """The map of one cell; empty where the sample lacks the assay."""
+    if isinstance(value, dict):
+        return value
+    if is_absent(value):
+        return {}
+    # Arrow and Spark hand a map over as pairs.
+    if isinstance(value, Mapping) or _is_pairs(value):
+        return dict(value)
+    raise InputError(
+        f"sample {sample}: {assay.value} is {type(value).__name__}",
+        expected="a map from gene to number, or nothing where it was not measured",
+        do="Hand over a dict, e.g. {'TP53': 0.0}.",
+    )
+
+
+def _is_pairs(value: object) -> bool:
+    if not isinstance(value, list | tuple | np.ndarray):
+        return False
+    return all(isinstance(pair, list | tuple | np.ndarray) and len(pair) == 2 for pair in value)

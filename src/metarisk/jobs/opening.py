@@ -1,0 +1,71 @@
+"""From the words of an operator to a model and to samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metarisk.errors import BundleError
+
+if TYPE_CHECKING:
+    from metarisk.data.cohort import Cohort
+    from metarisk.models.bundle import ModelBundle
+
+REGISTRY = "models:/"
+
+
+def open_model(model: str, *, tracking_uri: str | None = None) -> ModelBundle:
+    """Bundle of a folder or of a registered model; MLflow is needed only for the second.
+
+    Parameters
+    ----------
+    model
+        Bundle folder, or ``models:/name@alias`` or ``models:/name/version``.
+    tracking_uri
+        Registry to ask; the default of `metarisk.tracking` if None.
+
+    Raises
+    ------
+    BundleError
+        If the folder is no bundle, or was altered.
+    RegistryError
+        If the name, the alias or the registry cannot be resolved.
+    """
+    from metarisk.models.bundle import load_bundle
+
+    if model.startswith(REGISTRY):
+        from metarisk.tracking.registry import resolve
+
+        found = resolve(model, tracking_uri)
+        return load_bundle(found.folder).as_version(found.version)
+    if not Path(model).is_dir():
+        raise BundleError(
+            f"{model} {'is a file' if Path(model).exists() else 'does not exist'}",
+            expected=f"a bundle folder, or {REGISTRY}name@alias",
+            do="Pass the bundle folder that `train` wrote, or the name it was published under.",
+        )
+    return load_bundle(Path(model))
+
+
+def open_samples(path: Path, *, data_root: Path | None = None) -> Cohort:
+    """Cohort of a study folder, a study file, a stored cohort or a single table.
+
+    Parameters
+    ----------
+    path
+        Any of these; see `metarisk.data.read_study` and `metarisk.score.read_table`.
+    data_root
+        Folder that a study file's paths are relative to.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or has errors; `InvalidStudyError` carries all of them.
+    """
+    from metarisk.score.intake import is_table, read_table
+
+    if is_table(path):
+        return read_table(path)
+    from metarisk.data.study import read_study
+
+    return read_study(path, data_root=data_root)

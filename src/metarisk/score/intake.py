@@ -1,0 +1,153 @@
+"""A single table of samples, one row each with a map an assay, as a file: parquet, TSV or CSV."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from metarisk.data.cohort import Cohort
+from metarisk.data.found import Found, error
+from metarisk.data.parquet import read_parquet
+from metarisk.data.rows import cohort_of
+from metarisk.data.text import TextTable, check_ids, is_missing, read_text, require_columns
+from metarisk.errors import InvalidStudyError
+from metarisk.schema.assays import ASSAYS
+from metarisk.schema.clinical import NUMERIC
+from metarisk.schema.findings import errors_of
+from metarisk.score.layout import sha256_of
+
+SUFFIXES = (".parquet", ".tsv", ".csv", ".txt", ".tsv.gz", ".csv.gz", ".txt.gz")
+ID = "sample_id"
+
+
+def is_table(path: Path) -> bool:
+    """True for a file whose name ends like a table's."""
+    return path.is_file() and path.name.lower().endswith(SUFFIXES)
+
+
+def read_table(path: Path) -> Cohort:
+    """Cohort of one table in the row format of `metarisk.data.rows`.
+
+    Parameters
+    ----------
+    path
+        Parquet, tab-separated or comma-separated text (gzipped or not), one row a sample. An assay's column
+        holds a map from gene to number: a map or struct in parquet, a JSON object in text, nothing where the
+        assay was not measured.
+
+    Raises
+    ------
+    InvalidStudyError
+        If the table cannot be read, an id is empty, repeated or holds white space, or a cell is no number or
+        no JSON object; all of its faults are in ``findings``.
+    InputError
+        If a unit, a gene's channel or a value is not what the row format allows.
+    """
+    found: Found = []
+    rows = _read_maps(path, found) if path.suffix == ".parquet" else _read_cells(path, found)
+    if rows is None or errors_of(found):
+        raise _refusal(path, found)
+    cohort = cohort_of(rows, path.name)
+    return replace(cohort, provenance=replace(cohort.provenance, sha256=sha256_of(path)))
+
+
+def _read_maps(path: Path, found: Found) -> pd.DataFrame | None:
+    """Rows of a parquet table; a map arrives as pairs, a struct as a dict with None for what it lacks."""
+    table = read_parquet(path, found)
+    if table is None:
+        return None
+    frame: pd.DataFrame = _with_text_ids(table).to_pandas()
+    named = TextTable(path.name, frame, 1)
+    if not require_columns(named, [ID], found) or not check_ids(named, ID, found, unique=True):
+        return None
+    for name in _assay_columns(frame):
+        cells = [_as_map(cell) for cell in frame[name]]
+        if any(isinstance(cell, str) for cell in cells):
+            cells = _parsed(named, name, frame[name].fillna("").astype(str), found)
+        frame[name] = pd.Series(cells, index=frame.index, dtype=object)
+    return frame
+
+
+def _with_text_ids(table: pa.Table) -> pa.Table:
+    if ID not in table.column_names:
+        return table
+    text = table.column(ID).cast(pa.string()).fill_null("")
+    return table.set_column(table.column_names.index(ID), ID, text)
+
+
+def _as_map(cell: Any) -> Any:
+    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
+        return None
+    if isinstance(cell, str):
+        return cell
+    if isinstance(cell, dict):
+        return {key: value for key, value in cell.items() if value is not None}
+    return dict(cell)
+
+
+def _read_cells(path: Path, found: Found) -> pd.DataFrame | None:
+    """Rows of a text table, every cell what its column must be."""
+    table = read_text(path, found)
+    if table is None or not require_columns(table, [ID], found):
+        return None
+    check_ids(table, ID, found, unique=True)
+    columns = {str(name): _typed(table, str(name), found) for name in table.frame.columns}
+    return pd.DataFrame(columns, index=table.frame.index)
+
+
+def _typed(table: TextTable, name: str, found: Found) -> pd.Series:
+    cells = table.frame[name]
+    if name == ID:
+        return cells
+    if name in NUMERIC:
+        return _numbers(table, name, found)
+    if name in set(ASSAYS):
+        return pd.Series(_parsed(table, name, cells, found), index=cells.index, dtype=object)
+    return cells.mask(is_missing(cells), None)
+
+
+def _numbers(table: TextTable, name: str, found: Found) -> pd.Series:
+    cells = table.frame[name]
+    numbers = pd.to_numeric(cells.mask(is_missing(cells)), errors="coerce").astype(float)
+    wrong = (numbers.isna() & ~is_missing(cells)).to_numpy()
+    if wrong.any():
+        message = f"{wrong.sum()} cells are not numbers"
+        do = f"Write {NUMERIC[name].unit} with a decimal point, or leave the cell empty."
+        found.append(error(table.name, message, do, lines=table.lines(wrong), column=name))
+    return numbers
+
+
+def _parsed(table: TextTable, name: str, cells: pd.Series, found: Found) -> list[dict[str, Any] | None]:
+    maps = [_json_object(cell) for cell in cells]
+    wrong = np.array([parsed is None for parsed in maps], dtype=bool) & ~is_missing(cells)
+    if wrong.any():
+        message = f"{wrong.sum()} cells are not JSON objects"
+        do = 'Write {"GENE": number, ...}, or leave the cell empty where the assay was not measured.'
+        found.append(error(table.name, message, do, lines=table.lines(wrong), column=name))
+    return maps
+
+
+def _json_object(cell: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(cell)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _assay_columns(frame: pd.DataFrame) -> list[str]:
+    return [str(name) for name in frame.columns if name in set(ASSAYS)]
+
+
+def _refusal(path: Path, found: Found) -> InvalidStudyError:
+    errors = errors_of(found)
+    first = errors[0]
+    more = f" ({len(errors) - 1} more errors)" if len(errors) > 1 else ""
+    where = f", column {first.column}" if first.column else ""
+    return InvalidStudyError(f"{path.name}{where}: {first.message}{more}", do=first.do, findings=found)

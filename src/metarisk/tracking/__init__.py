@@ -1,0 +1,1 @@
+"""The only storey that knows MLflow: runs, the registry, the pyfunc flavour."""
