@@ -34,8 +34,11 @@ def quickstart(
     show_notes(result.notes)
     show_facts(
         {
-            "planted": ", ".join(f"{circuit} -> {endpoint}" for endpoint, circuit in result.planted),
-            "recovery": f"{result.recovery:.3f}",
+            "planted": ", ".join(
+                f"{rank.pathway} -> {rank.endpoint} (rank {rank.rank} of {rank.of})" for rank in result.ranks
+            ),
+            "recovery": f"{result.recovery:.3f} (planted circuit ranked above another; 0.5 is chance)",
+            "coverage": f"{result.coverage:.3f} of the 95 % intervals hold the true probability",
             "model": result.model,
             "bundle": result.bundle,
             "scores": result.scores,

@@ -66,13 +66,7 @@ def _show_comparison(shown: Comparison) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        title=Text(f"{shown.title}; * is the best of its row"),
-        title_justify="left",
-        title_style="",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in shown.header:
         table.add_column(Text(name))
     for row in shown.rows:
@@ -81,4 +75,13 @@ def _show_comparison(shown: Comparison) -> None:
             for cell in row
         )
         table.add_row(*cells)
-    console().print(table)
+    out = console()
+    with out.capture() as kept:
+        out.print(_title(shown), table)
+    for line in kept.get().splitlines():
+        print(line.rstrip())  # without the padding, so that a pasted table is clean
+
+
+def _title(shown: Comparison) -> str:
+    marked = any(cell.best for row in shown.rows for cell in row)
+    return f"{shown.title}; * is the best of its row" if marked else shown.title

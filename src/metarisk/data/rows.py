@@ -85,7 +85,7 @@ def cohort_of(rows: pd.DataFrame, name: str) -> Cohort:
     tables = [_table_of(assay, rows, sample_ids) for assay in Assay if assay.value in rows]
     return Cohort.join(
         clinical,
-        [table for table in tables if table.measured.any()],
+        [table for table in tables if (table.units != "").any()],
         pd.DataFrame(index=clinical.index),
         Provenance(name, "", ""),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import sqlite3
 import warnings
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ SETTINGS = {
 SQLITE = "sqlite:///"
 ARTIFACTS = "mlartifacts"
 LOCK_WAIT_S = 5.0
+# Exactly these types: the retellings of `requests` are OSErrors as well.
+_SYSTEM_ERRORS = (
+    *(ConnectionRefusedError, ConnectionResetError, TimeoutError, PermissionError, OSError),
+    *(socket.gaierror, sqlite3.OperationalError, sqlite3.DatabaseError),
+)
 
 
 def default_uri(folder: Path) -> str:
@@ -123,9 +129,15 @@ def shown(uri: str) -> str:
     return re.sub(r"(://)[^/@]+@", r"\1", uri)
 
 
-def reason(error: Exception, uri: str) -> str:
-    """First line of an error, without credentials."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+def reason(error: BaseException, uri: str) -> str:
+    """Why a store failed, in one line: the system's own words where it has some, without credentials."""
+    told = error
+    cause: BaseException | None = error
+    while cause is not None:
+        # "Connection refused" and "database is locked" lie under several layers of retelling.
+        told = cause if type(cause) in _SYSTEM_ERRORS else told
+        cause = cause.__cause__ or cause.__context__
+    lines = str(told).strip().splitlines() or [type(told).__name__]
     return shown(lines[0].replace(uri, shown(uri)))[:300].rstrip(". ")
 
 
