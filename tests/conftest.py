@@ -12,6 +12,8 @@ import pytest
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
+    from metarisk.models.bundle import ModelBundle
+    from metarisk.pathways.topology import Topology
 
 
 @pytest.fixture(scope="session")
@@ -23,12 +25,30 @@ def shared_data() -> Path:
     return folder.resolve()
 
 
+@pytest.fixture(scope="session")
+def small_topology() -> Topology:
+    """Six circuits of fourteen genes, in each one gene that the others raise or lower; two are a family."""
+    from metarisk.pathways.topology import RELATIONS, Edge, assemble
+
+    edges, membership = [], []
+    for circuit in range(6):
+        genes = [f"G{circuit}{letter}" for letter in "ABCDEFGHIJKLMN"]
+        membership += [(f"circuit_{circuit}", gene) for gene in genes]
+        for place, gene in enumerate(genes[1:]):
+            sign = 1 if place % 3 else -1
+            edges.append(Edge(gene, genes[0], RELATIONS[place % 3], sign))
+        edges.append(Edge(genes[0], f"G{(circuit + 1) % 6}B", "association", 0))
+    parents = [("circuit_0", "family"), ("circuit_1", "family")]
+    return assemble("small", edges, membership, parents=parents)
+
+
 @dataclass(frozen=True)
 class TinyModel:
     """A real bundle, fitted in seconds on simulated patients, and samples that it has not seen."""
 
     folder: Path
     new_samples: Cohort
+    bundle: ModelBundle  # as it was before it was saved
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +83,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     )
     folder = tmp_path_factory.mktemp("model") / "bundle"
     save_bundle(bundle, folder)
-    return TinyModel(folder, new_samples)
+    return TinyModel(folder, new_samples, bundle)
 
 
 TINY_EXPERIMENT = {
@@ -71,7 +91,7 @@ TINY_EXPERIMENT = {
     "simulation": {"samples": 130},
     "features": {"direct_genes": 20},
     "tasks": {"sites": ["bone", "liver"], "min_events": 5, "bins": 4},
-    "network": {"width": 4, "layers": 1, "readout": 2, "direct_hidden": 4},
+    "network": {"width": 4, "effect_layers": 1, "readout": 2, "direct_hidden": 4},
     "training": {"folds": 2, "epochs": 1},
 }
 

@@ -32,7 +32,7 @@ def trained() -> ModelBundle:
         name="tiny",
         simulation=SimulationSection(samples=150),
         tasks=TaskSection(sites=("bone",), binary=(), timed=(), min_events=5),
-        network=NetworkSection(width=2, layers=0, direct_hidden=0),
+        network=NetworkSection(width=2, direct_hidden=0),
         training=TrainingSection(folds=2, epochs=1),
         evaluation=EvaluationSection(bootstrap=50, controls=()),
     )

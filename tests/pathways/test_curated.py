@@ -52,6 +52,24 @@ def test_every_edge_names_a_reference_and_every_reference_is_used() -> None:
     assert not references().keys() - used
 
 
+def test_references_stand_in_one_sorted_file_and_no_paper_has_two_keys() -> None:
+    keys = list(references())
+    assert keys == sorted(keys)
+    assert len(set(references().values())) == len(keys)
+
+
+def test_a_citation_names_authors_title_journal_and_year_and_nothing_after_the_year() -> None:
+    form = re.compile(r".+\. .+[.?] [A-Za-z][A-Za-z ()]* (19|20)\d\d\.")
+    assert not [citation for citation in references().values() if not form.fullmatch(citation)]
+
+
+def test_a_key_carries_the_year_of_its_paper() -> None:
+    years = {key: re.search(r"(\d{4})[a-z]?$", key) for key in references()}
+    assert not [
+        key for key, year in years.items() if year is None or not references()[key].endswith(f" {year[1]}.")
+    ]
+
+
 def test_no_two_rows_disagree_on_a_sign() -> None:
     signs: dict[tuple[str, str, str], set[int]] = {}
     for edge in curated_edges():

@@ -39,7 +39,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         name="tiny",
         simulation=SimulationSection(samples=150),
         tasks=tasks,
-        network=NetworkSection(width=2, layers=1, direct_hidden=0),
+        network=NetworkSection(width=2, direct_hidden=0),
         training=TrainingSection(folds=2, epochs=2),
         evaluation=EvaluationSection(bootstrap=50, controls=()),
     )

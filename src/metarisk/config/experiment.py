@@ -71,9 +71,9 @@ class TopologySection(Section):
 
     source: str = "curated"
     layers: tuple[str, ...] = ("core", "tf_target")
-    control: Literal[
-        "none", "no_edges", "rewired", "shuffled_signs", "merged_types", "shuffled_members"
-    ] = "none"
+    control: Literal["none", "no_edges", "rewired", "shuffled_signs", "merged_types", "shuffled_members"] = (
+        "none"
+    )
     seed: int = 0
     prune: bool = True
 
@@ -178,8 +178,12 @@ class NetworkSection(Section):
     ----------
     width
         Hidden width D.
-    layers
-        Message-passing layers.
+    effect_layers
+        Message-passing steps over the genes' identities, once a batch: a mutation's effect is tied to its
+        neighbours'. Almost free.
+    state_layers
+        Message-passing steps over the genes' states, sample by sample: for assays that measure states, such
+        as expression and protein.
     readout
         Numbers a pathway hands to the heads.
     direct_hidden
@@ -191,7 +195,8 @@ class NetworkSection(Section):
     """
 
     width: int = Field(default=16, ge=1, le=512)
-    layers: int = Field(default=2, ge=0, le=8)
+    effect_layers: int = Field(default=1, ge=0, le=8)
+    state_layers: int = Field(default=1, ge=0, le=8)
     readout: int = Field(default=4, ge=1, le=64)
     direct_hidden: int = Field(default=128, ge=0, le=4096)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)

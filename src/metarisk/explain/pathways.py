@@ -68,7 +68,7 @@ def pathway_importance(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     batch = bundle.transform.apply(cohort)
     layout = bundle.ensemble.plan.layout
     columns = output_columns(layout)
-    spreads = [_spread(member, batch, list(columns.values())) for member in bundle.ensemble.members]
+    spreads = [_spread(member, batch, list(columns.values())) for member in bundle.ensemble.networks]
     return pd.DataFrame(np.mean(spreads, axis=0), index=list(bundle.topology.pathways), columns=list(columns))
 
 
@@ -104,7 +104,7 @@ def _spread(member: Network, batch: Batch, outputs: list[int]) -> NDArray[np.flo
     """Standard deviation of each pathway's contribution to the outputs asked for, shape (P, outputs)."""
     if member.graph is None:
         raise BundleError("the model has no graph path", do="Explain a model trained with network.graph.")
-    count, total, square = 0, 0.0, 0.0
+    count, total, square = 0, torch.zeros(()), torch.zeros(())
     for start in range(0, len(batch), ROWS_AT_A_TIME):
         rows = np.arange(start, min(start + ROWS_AT_A_TIME, len(batch)))
         added = _contributions(member.graph, batch.take(rows), outputs).double()  # (n, P, outputs)

@@ -67,7 +67,7 @@ def apply_scale(table: AssayTable, scale: AssayScale) -> FloatArray:
 
 
 def absolute_rows(table: AssayTable) -> NDArray[np.bool_]:
-    """Samples measured in a unit that is not already centred on its cohort, nor a discrete level, shape (N,)."""
+    """Samples measured in a unit that is neither centred on its cohort nor discrete, shape (N,)."""
     relative = [*CENTRED_UNITS, "discrete", ""]
     return ~np.isin(table.units, relative)
 

@@ -133,8 +133,8 @@ class FeatureTransform:
 
 
 def _graph_genes(table: AssayTable, on_graph: set[str]) -> tuple[str, ...]:
-    measured = table.measured.any(axis=0)
-    return tuple(gene for gene, seen in zip(table.genes, measured, strict=True) if seen and gene in on_graph)
+    measured = np.flatnonzero(table.measured.any(axis=0))
+    return tuple(table.genes[at] for at in measured if table.genes[at] in on_graph)
 
 
 def _direct_genes(table: AssayTable, on_graph: set[str], section: FeatureSection) -> tuple[str, ...]:

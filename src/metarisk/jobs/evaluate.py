@@ -81,7 +81,9 @@ def evaluate(
     return EvaluateResult(figures, len(fresh), notes)
 
 
-def _unseen(cohort: Cohort, seen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[Cohort, tuple[str, ...]]:
+def _unseen(
+    cohort: Cohort, seen: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> tuple[Cohort, tuple[str, ...]]:
     if seen.all():
         raise InputError(
             f"all {len(cohort)} samples of {cohort.provenance.name} are of patients the model was trained on",

@@ -162,7 +162,7 @@ def interval_coverage(trained: Trained, simulation: Simulation) -> float:
         name = f"{task}@{horizon:g}" if task == "metastasis" else f"site.{target}" if task == "site" else task
         if name not in simulation.truth or target == "death":
             continue
-        truth = simulation.truth.loc[rows["sample_id"], name].to_numpy()
+        truth = simulation.truth[name].reindex(rows["sample_id"]).to_numpy()
         held += int(((rows["lower"] <= truth) & (truth <= rows["upper"])).sum())
         total += len(rows)
     return held / max(total, 1)

@@ -92,7 +92,9 @@ def train(
     topology = read_experiment_topology(experiment.topology, base=base)
     cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
     on_progress("reading", 1, 1)
-    result, _ = train_tracked(experiment, cohort, topology, out=out, overwrite=overwrite, on_progress=on_progress)
+    result, _ = train_tracked(
+        experiment, cohort, topology, out=out, overwrite=overwrite, on_progress=on_progress
+    )
     return result
 
 
@@ -112,7 +114,7 @@ def train_tracked(
 
     started = time.perf_counter()
     uri = experiment.tracking.uri or default_uri(out)
-    with open_run(experiment.tracking, uri=uri, name=experiment.name) as run:
+    with open_run(experiment.tracking, uri=uri, name=experiment.name, spool=out) as run:
         run.params(flat_settings(experiment))
         trained = train_model(experiment, cohort, topology, _reporter(experiment, run, on_progress))
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=overwrite)
@@ -122,9 +124,7 @@ def train_tracked(
         run.folder(out / BUNDLE, BUNDLE)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         wall = time.perf_counter() - started
-        result = TrainResult(
-            trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes
-        )
+        result = TrainResult(trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes)
     return result, trained
 
 
@@ -132,9 +132,10 @@ def headline(figures: pd.DataFrame) -> dict[str, float]:
     """One metric a model, endpoint and stratum, named as MLflow allows."""
     chosen = figures[figures["metric"].isin(["auroc", "calibration_error"]) & figures["value"].notna()]
     names = {}
-    for row in chosen.itertuples(index=False):
-        horizon = "" if pd.isna(row.horizon_days) else f".{row.horizon_days:g}d"
-        names[f"{row.model}/{row.endpoint}{horizon}/{row.metric}/{row.stratum}"] = float(row.value)
+    for row in chosen.to_dict("records"):
+        horizon = "" if pd.isna(row["horizon_days"]) else f".{row['horizon_days']:g}d"
+        name = f"{row['model']}/{row['endpoint']}{horizon}/{row['metric']}/{row['stratum']}"
+        names[name] = float(row["value"])
     return names
 
 
@@ -166,7 +167,9 @@ def _reporter(experiment: Experiment, run: Run, on_progress: OnProgress) -> Call
 
     def report(model: str, epoch: Epoch) -> None:
         losses = {"train_loss": epoch.train_loss, "valid_loss": epoch.valid_loss}
-        run.metrics({f"{model}/member{epoch.member}/{name}": loss for name, loss in losses.items()}, step=epoch.epoch)
+        run.metrics(
+            {f"{model}/member{epoch.member}/{name}": loss for name, loss in losses.items()}, step=epoch.epoch
+        )
         on_progress(f"fitting {model}", epoch.member * training.epochs + epoch.epoch + 1, most)
 
     return report

@@ -43,9 +43,10 @@ def probabilities(
 ) -> list[Probability]:
     """Answer every question for every sample.
 
-    The value is the calibrated mean of the members' log odds. The interval says how far another fit on other
-    patients, with other random starts, would have moved it (Student's t over the members' spread), widened
-    by what each missing assay has been seen to change; it does not cover a shift of population.
+    The value is the calibrated mean of the members' log odds. The interval says how far a fit on other
+    patients of the same population would have moved it (a jackknife over the folds), widened by what each
+    missing assay has been seen to change. It does not cover a shift of population, nor what makes patients
+    with the same record differ.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def probabilities(
     """
     outputs = calibration.apply(ensemble.answers(batch)["outputs"])  # (M, N, O)
     centre = outputs.mean(axis=0)
-    half = _half_width(outputs, missing_variance(calibration, batch))  # (N, O)
+    half = _half_width(outputs, ensemble.folds, missing_variance(calibration, batch))  # (N, O)
     layout = ensemble.plan.layout
     answers = [
         _yes_no(endpoint, centre[:, column], half[:, column]) for column, endpoint in enumerate(layout.binary)
@@ -72,16 +73,33 @@ def missing_variance(calibration: Calibration, batch: Batch) -> DoubleArray:
     """Variance that the assays a sample lacks add to each output, shape (N, O)."""
     variance = np.zeros((len(batch), len(calibration.slope)))
     for assay, spread in calibration.missing_spread.items():
-        absent = ~batch.assays[assay].measured.any(axis=1)
+        absent = ~np.asarray(batch.assays[assay].measured.any(axis=1))
         variance += absent[:, None] * spread**2
     return variance
 
 
-def _half_width(outputs: DoubleArray, extra_variance: DoubleArray) -> DoubleArray:
-    members = len(outputs)
-    spread = outputs.var(axis=0, ddof=1) if members > 1 else np.zeros(outputs.shape[1:])
-    quantile = float(student.ppf(0.975, max(members - 1, 1)))
-    return np.sqrt(quantile**2 * spread + 1.96**2 * extra_variance)
+def _half_width(outputs: DoubleArray, folds: int, extra_variance: DoubleArray) -> DoubleArray:
+    """Half of a 95 % interval on the log odds, shape (N, O).
+
+    The members of a fold and its seeds average to one value; the folds' values are a delete-a-group jackknife
+    of the fit (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 11): variance
+    (K - 1)^2 / K times their sample variance, read with Student's t on K - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    outputs
+        Calibrated outputs, member m of fold m mod K, shape (M, N, O).
+    folds
+        Groups K that a member leaves out in turn.
+    extra_variance
+        What missing assays add, shape (N, O).
+    """
+    if folds < 2 or len(outputs) < folds:
+        return 1.96 * np.sqrt(extra_variance)
+    by_fold = outputs.reshape(-1, folds, *outputs.shape[1:]).mean(axis=0)
+    variance = (folds - 1) ** 2 / folds * by_fold.var(axis=0, ddof=1)
+    quantile = float(student.ppf(0.975, folds - 1))
+    return np.sqrt(quantile**2 * variance + 1.96**2 * extra_variance)
 
 
 def _yes_no(endpoint: str, centre: DoubleArray, half: DoubleArray) -> Probability:
@@ -118,6 +136,6 @@ def _dated(
 def _incidence(ensemble: Ensemble, endpoint: str, outputs: DoubleArray) -> DoubleArray:
     """Cumulative incidence under the members' mean hazard baseline, shape (N, K, J)."""
     inputs = torch.from_numpy(outputs.astype(np.float32))
-    incidence = torch.stack([member.cpu().incidence(inputs, endpoint) for member in ensemble.members])
+    incidence = torch.stack([member.cpu().incidence(inputs, endpoint) for member in ensemble.networks])
     mean: NDArray[np.float64] = incidence.mean(dim=0).double().numpy()
     return mean

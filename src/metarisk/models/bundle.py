@@ -157,6 +157,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = manifest["format_version"] if manifest["format"] == FORMAT else None
+        if version == FORMAT_VERSION:
+            _ = manifest["name"], manifest["sha256"], dict(manifest["files"])
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(
             f"{path} is not a manifest", expected="the JSON that `train` wrote", do="Copy it again."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -18,13 +19,31 @@ ROWS_AT_A_TIME = 512
 
 
 class Ensemble(nn.Module):
-    """M networks that share a plan and a topology."""
+    """M networks that share a plan and a topology.
 
-    def __init__(self, plan: NetworkPlan, topology: Topology, members: Sequence[Network]) -> None:
+    Parameters
+    ----------
+    plan, topology
+        What every member was built from.
+    members
+        Networks; member m left out fold m mod `folds` of the training patients.
+    folds
+        Groups of training patients that were left out in turn.
+    """
+
+    def __init__(
+        self, plan: NetworkPlan, topology: Topology, members: Sequence[Network], folds: int = 1
+    ) -> None:
         super().__init__()
         self.plan = plan
         self.topology = topology
+        self.folds = folds
         self.members = nn.ModuleList(members)
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The M members, in order."""
+        return tuple(cast("Network", member) for member in self.members)
 
     def answers(
         self, batch: Batch, without: frozenset[Assay] = frozenset()
@@ -57,7 +76,7 @@ class Ensemble(nn.Module):
         for assay in without & set(batch.assays):
             assays[assay.value] = torch.zeros_like(assays[assay.value])
         flat = blank_columns(flat, self.plan, without)
-        answers = [member.eval()(assays, flat) for member in self.members]
+        answers = [member.eval()(assays, flat) for member in self.networks]
         return (
             torch.stack([answer.outputs for answer in answers]).cpu(),
             torch.stack([answer.graph for answer in answers]).cpu(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -86,8 +86,12 @@ class GraphPath(nn.Module):
                 for assay, genes in plan.assay_genes.items()
             }
         )
-        self.effects = nn.ModuleList(RelationalPropagation(topology, width) for _ in range(section.layers))
-        self.states = nn.ModuleList(RelationalPropagation(topology, width) for _ in range(section.layers))
+        self.effects = nn.ModuleList(
+            RelationalPropagation(topology, width) for _ in range(section.effect_layers)
+        )
+        self.states = nn.ModuleList(
+            RelationalPropagation(topology, width) for _ in range(section.state_layers)
+        )
         self.pooling = PathwayPooling(topology, width)
         self.readout = nn.Linear(width, section.readout)
         self.dropout = nn.Dropout(section.dropout)
@@ -107,7 +111,7 @@ class GraphPath(nn.Module):
         identity = self.identity[:, None, :]  # (G, 1, D)
         for layer in self.effects:
             identity = layer(identity)
-        measured = [(encoder, assays[name]) for name, encoder in self.encoders.items()]
+        measured = [(cast("AssayEncoder", encoder), assays[name]) for name, encoder in self.encoders.items()]
         state = encode(measured, identity[:, 0])  # (G, N, D)
         for layer in self.states:
             state = layer(state)

@@ -38,7 +38,7 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     batch = bundle.transform.apply(cohort)
     horizons = bundle.experiment.tasks.horizons_days
     answers = probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
-    blank = np.isnan(batch.flat).all(axis=1)
+    blank = np.asarray(np.isnan(batch.flat).all(axis=1))
     parts = [_answered(cohort, answer, blank) for answer in answers]
     parts += [_abstained(cohort, question) for question in _unanswered(answers)]
     table = pd.concat(parts, ignore_index=True)

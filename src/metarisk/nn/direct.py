@@ -120,7 +120,9 @@ def quantile_edges(column: NDArray[np.float32], bins: int) -> NDArray[np.float32
     if not len(known):
         return np.arange(bins + 1, dtype=np.float32)
     edges = np.quantile(known, np.linspace(0.0, 1.0, bins + 1))
-    step = max(float(edges[-1] - edges[0]), 1.0) * 1e-4
+    # Tied quantiles are set apart by a step that float32 can tell at the largest edge.
+    finest = 4.0 * float(np.spacing(np.float32(np.abs(edges).max())))
+    step = max(float(edges[-1] - edges[0]) * 1e-4, 1e-4, finest)
     for index in range(1, len(edges)):
         edges[index] = max(edges[index], edges[index - 1] + step)
     return edges.astype(np.float32)

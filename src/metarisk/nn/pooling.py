@@ -57,7 +57,7 @@ class PathwayPooling(nn.Module):
         weight = torch.exp(self.attention)  # (G, D)
         mean_weight = self.members(weight) / self.size[:, None]  # (P, D)
         equal, signed = (state * weight[:, None, :]).chunk(2, dim=2)  # (G, N, D / 2) each
-        pooled = torch.cat([self.equal(equal), self.signed(signed)], dim=2)  # (P, N, D)
+        pooled: Tensor = torch.cat([self.equal(equal), self.signed(signed)], dim=2)  # (P, N, D)
         pooled = pooled / mean_weight.clamp_min(1e-6)[:, None, :]
         return pooled if self.ascent is None else pooled + self.ascent(pooled)
 

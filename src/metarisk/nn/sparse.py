@@ -57,7 +57,8 @@ class SparseMatrix(nn.Module):
         Tensor
             Shape (rows, ...).
         """
-        product: Tensor = _Product.apply(dense, self._csr("forward"), self._csr("backward"))
+        forward, backward = self._csr("forward"), self._csr("backward")
+        product: Tensor = _Product.apply(dense, forward, backward)  # type: ignore[no-untyped-call]
         return product
 
     def _csr(self, name: str) -> Tensor:

@@ -108,7 +108,7 @@ def curated_edges() -> tuple[CuratedEdge, ...]:
     """
     found = []
     for file in _files():
-        if not file.name.startswith(("circuits_", "references_", "therapies")):
+        if not file.name.startswith(("circuits_", "references", "therapies")):
             family = file.name.removesuffix(".tsv")
             found += [_edge(where, row, family) for where, row in _rows(file, EDGE_COLUMNS)]
     return tuple(found)
@@ -129,7 +129,7 @@ def circuits() -> tuple[Circuit, ...]:
 @cache
 def references() -> dict[str, str]:
     """Citation of each evidence key."""
-    return {row["key"]: row["citation"] for row in _tables("references_", REFERENCE_COLUMNS)}
+    return {row["key"]: row["citation"] for row in _tables("references", REFERENCE_COLUMNS)}
 
 
 @cache

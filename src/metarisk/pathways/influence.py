@@ -63,7 +63,7 @@ def _passed_up(inside: sparse.csr_array, steps: int, decay: float) -> NDArray[np
     for _ in range(steps):
         step = decay * (inside.T @ step) / np.sqrt(per_source)
         total = total + step
-    return total / np.sqrt(np.square(total).sum())
+    return np.asarray(total / np.sqrt(np.square(total).sum()))
 
 
 def _entries_by_pathway(topology: Topology) -> Iterator[NDArray[np.intp]]:

@@ -38,7 +38,7 @@ class Alterations:
 def draw_activities(
     circuits: list[PlantedCircuit], n_samples: int, rng: np.random.Generator
 ) -> dict[str, DoubleArray]:
-    """Activity of each planted circuit, endpoint -> (N,), mean 0 and standard deviation 1: on or off, and noise."""
+    """Activity of each planted circuit, on or off plus noise: endpoint -> (N,), mean 0, deviation 1."""
     activities = {}
     for circuit in circuits:
         raw = (rng.random(n_samples) < PERTURBED) + rng.normal(0.0, ACTIVITY_NOISE, n_samples)

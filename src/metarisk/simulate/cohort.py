@@ -113,7 +113,7 @@ def _clinical_table(
             "tmb_per_mb": tmb.round(2),
             "fga": (altered.copy_number != 0).mean(axis=1).round(4),
             "panel": panels,
-            "therapy_class": np.where(clinic.treated, "anti_pd1_pdl1", None),
+            "therapy_class": ["anti_pd1_pdl1" if treated else None for treated in clinic.treated],
         },
         index=index,
     )

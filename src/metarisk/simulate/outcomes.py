@@ -1,4 +1,4 @@
-"""Outcomes of simulated patients: exponential competing risks, organs, response; with the true probabilities."""
+"""Outcomes of simulated patients, exponential competing risks, organs and response, and their truth."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def signature_of(transform: FeatureTransform) -> Any:
     inputs += [ColSpec(DataType.double, name, required=False) for name in transform.numeric]
     inputs += [ColSpec(DataType.string, name, required=False) for name in transform.levels]
     for assay in transform.graph_scales:
-        # MLflow checks a map of doubles at 30 microseconds a gene, 0.6 s a transcriptome; `cohort_of` checks
-        # the same numbers at 0.4.
+        # Not a map of doubles: MLflow checks one at 30 microseconds a gene, 0.6 s a transcriptome; a map of
+        # anything at 0.8. `cohort_of` checks every number anyway.
         inputs.append(ColSpec(Map(AnyType()), assay.value, required=False))
         inputs.append(ColSpec(DataType.string, unit_column(assay), required=False))
     outputs = [ColSpec(DataType.double if name in DTYPES else DataType.string, name) for name in COLUMNS]

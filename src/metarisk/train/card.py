@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from metarisk.config.experiment import Experiment
@@ -39,11 +40,13 @@ _LIMITS = (
 
 
 def _table(auroc: pd.DataFrame) -> str:
-    lines = ["| model | endpoint | horizon (days) | stratum | AUROC | n | events |", "|---|---|---|---|---|---|---|"]
-    for row in auroc.itertuples(index=False):
-        horizon = "" if pd.isna(row.horizon_days) else f"{row.horizon_days:g}"
-        figure = f"{row.value:.3f} [{row.lower:.3f}-{row.upper:.3f}]"
-        lines.append(
-            f"| {row.model} | {row.endpoint} | {horizon} | {row.stratum} | {figure} | {row.n} | {row.events} |"
-        )
+    lines = [
+        "| model | endpoint | horizon (days) | stratum | AUROC | n | events |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in auroc.to_dict("records"):
+        horizon = "" if np.isnan(row["horizon_days"]) else f"{row['horizon_days']:g}"
+        figure = f"{row['value']:.3f} [{row['lower']:.3f}-{row['upper']:.3f}]"
+        cells = (row["model"], row["endpoint"], horizon, row["stratum"], figure, row["n"], row["events"])
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)

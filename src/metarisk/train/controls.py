@@ -46,7 +46,9 @@ def control_answers(
     """
     batch = training_set.transform.apply(test)
     if name == "no_graph":
-        return model_answers(learn(training_set, topology, without_graph(experiment), on_epoch), batch, experiment)
+        return model_answers(
+            learn(training_set, topology, without_graph(experiment), on_epoch), batch, experiment
+        )
     if name == "rewired":
         shuffled = rewired(topology, experiment.seed)
         return model_answers(learn(training_set, shuffled, experiment, on_epoch), batch, experiment)

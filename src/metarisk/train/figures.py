@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from metarisk.config.experiment import EvaluationSection
 from metarisk.metrics.calibration import expected_calibration_error
-from metarisk.metrics.censoring import Curve, censoring_curve, status_at_horizon
+from metarisk.metrics.censoring import censoring_curve, status_at_horizon
 from metarisk.metrics.discrimination import weighted_auroc
 from metarisk.metrics.intervals import Statistic, bootstrap, paired_difference, reweighted
+from metarisk.metrics.survival import Curve
 from metarisk.metrics.within import choose_strata, within_strata
 from metarisk.models.answers import Probability
 from metarisk.schema.endpoints import event_column, time_column
@@ -124,8 +125,8 @@ def held_out_figures(
             continue
         answers = {name: known[question] for name, known in models.items() if question in known}
         horizon = np.nan if question.horizon_days == EVER else question.horizon_days
-        for row in _figures_of(answers, judged, groups, section):
-            rows.append({"endpoint": question.endpoint, "horizon_days": horizon, **row})
+        asked = {"endpoint": question.endpoint, "horizon_days": horizon}
+        rows += [{**asked, **row} for row in _figures_of(answers, judged, groups, section)]
     return pd.DataFrame(rows, columns=list(FIGURE_COLUMNS))
 
 
@@ -174,4 +175,3 @@ def _statistics(
 def _dated(endpoints: pd.DataFrame, name: str) -> tuple[DoubleArray, DoubleArray]:
     table = endpoints.reindex(columns=[time_column(name), event_column(name)]).to_numpy(np.float64)
     return table[:, 0], table[:, 1]
-

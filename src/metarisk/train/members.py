@@ -17,7 +17,6 @@ from metarisk.features.targets import targets_of
 from metarisk.features.transform import FeatureTransform
 from metarisk.models.calibration import Calibration, fit_calibration
 from metarisk.models.ensemble import Ensemble
-from metarisk.models.network import NetworkPlan
 from metarisk.models.planning import fit_flat, plan_network
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
@@ -59,7 +58,9 @@ class TrainingSet:
     layout: TaskLayout
 
     @classmethod
-    def of(cls, cohort: Cohort, topology: Topology, layout: TaskLayout, experiment: Experiment) -> TrainingSet:
+    def of(
+        cls, cohort: Cohort, topology: Topology, layout: TaskLayout, experiment: Experiment
+    ) -> TrainingSet:
         """Fit the transform on a training cohort and apply it."""
         transform = FeatureTransform.fit(cohort, topology.genes, experiment.features)
         targets = targets_of(cohort.endpoints, layout.binary, layout.bin_edges_days)
@@ -72,9 +73,7 @@ def learn(
     """Fit every member, calibrate on the folds each did not see, and measure what missing assays cost."""
     training = experiment.training
     flat = fit_flat(training_set.batch.flat, training_set.transform, experiment.features.numeric_bins)
-    plan = plan_network(
-        experiment.network, training_set.layout, training_set.transform, topology, flat
-    )
+    plan = plan_network(experiment.network, training_set.layout, training_set.transform, topology, flat)
     fold = patient_folds(training_set.cohort.patient_ids, training.folds, f"folds-{experiment.seed}")
     members, held_out = [], _HeldOut.empty(training_set, training.seeds)
     device = choose_device(training.device)
@@ -89,7 +88,7 @@ def learn(
         )
         members.append(network.cpu())
         held_out.add(Ensemble(plan, topology, [network]), training_set.batch, rows.valid)
-    ensemble = Ensemble(plan, topology, members)
+    ensemble = Ensemble(plan, topology, members, training.folds)
     calibration = fit_calibration(held_out.outputs, training_set.targets, training_set.layout, members[0])
     spread = held_out.missing_spread(training_set.batch, calibration.slope)
     return Learned(training_set.transform, ensemble, replace(calibration, missing_spread=spread))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -73,13 +74,14 @@ def train_model(
     layout, notes = learnable_layout(training.endpoints, experiment.tasks)
     if experiment.topology.prune:
         topology, report = prune_to(topology, measured_genes(training, experiment.features))
-        notes = (*notes, *report.lines())
+        lost = report.genes_kept < report.genes_before
+        notes = (*notes, *report.lines()) if lost else notes
     training_set = TrainingSet.of(training, topology, layout, experiment)
     learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
     models = {OURS: model_answers(learned, learned.transform.apply(test), experiment)}
     for name in experiment.evaluation.controls:
         models[name] = control_answers(
-            name, training_set, topology, experiment, test, lambda epoch, name=name: on_epoch(name, epoch)
+            name, training_set, topology, experiment, test, partial(on_epoch, name)
         )
     groups = test.clinical.reindex(columns=list({"patient_id", experiment.evaluation.within}))
     figures = held_out_figures(models, test.endpoints, training.endpoints, groups, experiment.evaluation)
@@ -128,12 +130,7 @@ def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
 def measured_genes(cohort: Cohort, section: FeatureSection) -> set[str]:
     """Genes that some sample measured in some assay that may be read."""
     tables = (cohort.assays[assay] for assay in section.assays if assay in cohort.assays)
-    return {
-        gene
-        for table in tables
-        for gene, seen in zip(table.genes, table.measured.any(axis=0), strict=True)
-        if seen
-    }
+    return {table.genes[at] for table in tables for at in np.flatnonzero(table.measured.any(axis=0))}
 
 
 def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, object]:
@@ -152,4 +149,4 @@ def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, obj
 def _json_rows(figures: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as plain values, NaN as null."""
     rows = figures.astype(object).where(figures.notna(), None)
-    return [dict(row) for row in rows.to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]

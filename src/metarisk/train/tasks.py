@@ -64,4 +64,6 @@ def _enough_events(endpoints: pd.DataFrame, name: str, least: int, notes: list[s
 
 def _edges(endpoints: pd.DataFrame, name: str, tasks: TaskSection) -> tuple[float, ...]:
     time = endpoints[time_column(name)].to_numpy(np.float64)
-    return bin_edges_days(time, endpoints[event_column(name)].to_numpy(np.float64), tasks.bins, tasks.horizons_days)
+    return bin_edges_days(
+        time, endpoints[event_column(name)].to_numpy(np.float64), tasks.bins, tasks.horizons_days
+    )

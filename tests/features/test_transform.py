@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarisk.config.experiment import FeatureSection
+from metarisk.data.cohort import Cohort
+from metarisk.features import Batch, FeatureTransform
+from metarisk.features.transform import OTHER
+from metarisk.schema.assays import Assay
+
+SECTION = FeatureSection(
+    min_category_count=3, min_alterations=2, direct_genes=4, numeric=("age_years", "fga")
+)
+GENES = tuple(f"G{number:02d}" for number in range(2, 14))  # two of the assays' genes are not on the graph
+TRAIN = np.arange(30)
+
+
+def equal(one: Batch, other: Batch) -> bool:
+    return np.array_equal(one.flat, other.flat, equal_nan=True) and all(
+        np.array_equal(one.assays[assay].values, other.assays[assay].values)
+        and np.array_equal(one.assays[assay].measured, other.assays[assay].measured)
+        for assay in one.assays
+    )
+
+
+@pytest.fixture
+def cohort(make_cohort: Any) -> Cohort:
+    found: Cohort = make_cohort()
+    return found
+
+
+def fit(cohort: Cohort) -> FeatureTransform:
+    return FeatureTransform.fit(cohort, GENES, SECTION)
+
+
+def poisoned(cohort: Cohort, rows: np.ndarray) -> Cohort:
+    """Absurd values in some rows of every table."""
+    assays = {}
+    for assay, table in cohort.assays.items():
+        values = table.values.copy()
+        values[rows] = 1e6
+        assays[assay] = replace(table, values=values)
+    clinical = cohort.clinical.copy()
+    clinical.loc[clinical.index[rows], ["age_years", "cancer_type"]] = [1e6, "poison"]
+    return replace(cohort, assays=assays, clinical=clinical)
+
+
+def test_nothing_is_learned_from_rows_outside_the_training_set(cohort: Cohort) -> None:
+    clean, dirty = cohort.take(TRAIN), poisoned(cohort, np.arange(30, 40)).take(TRAIN)
+    assert fit(clean).columns == fit(dirty).columns
+    assert equal(fit(clean).apply(clean), fit(dirty).apply(clean))
+
+
+def test_gene_order_in_the_file_does_not_matter(cohort: Cohort) -> None:
+    shuffled = {}
+    for seed, (assay, table) in enumerate(cohort.assays.items()):
+        order = np.random.default_rng(seed).permutation(len(table.genes))
+        genes = tuple(table.genes[index] for index in order)
+        shuffled[assay] = replace(table, genes=genes, values=table.values[:, order])
+    transform = fit(cohort)
+    assert equal(transform.apply(replace(cohort, assays=shuffled)), transform.apply(cohort))
+
+
+def test_genes_that_the_model_does_not_know_change_nothing(cohort: Cohort) -> None:
+    table = cohort.assays[Assay.COPY_NUMBER]
+    extra = np.concatenate([np.full((40, 1, 1), 2.0, np.float32), table.values], axis=1)
+    wider = replace(table, genes=("NEW", *table.genes), values=extra)
+    transform = fit(cohort)
+    found = transform.apply(replace(cohort, assays={**cohort.assays, Assay.COPY_NUMBER: wider}))
+    assert equal(found, transform.apply(cohort))
+
+
+def test_what_was_not_measured_is_zero_on_the_graph_and_unknown_in_the_table(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    batch = transform.apply(cohort)
+    for assay, scale in transform.graph_scales.items():
+        table, entry = cohort.assays[assay], batch.assays[assay]
+        columns = [table.genes.index(gene) for gene in scale.genes]
+        np.testing.assert_array_equal(entry.measured, table.measured[:, columns])
+        assert (entry.values[~entry.measured] == 0).all()
+        group = [index for index, column in enumerate(transform.columns) if column.group == assay]
+        names = [transform.columns[index].name.split(":")[1] for index in group]
+        known = table.measured[:, [table.genes.index(name) for name in names]]
+        np.testing.assert_array_equal(~np.isnan(batch.flat[:, group]), known)
+
+
+def test_an_assay_that_a_cohort_lacks_is_zeros_and_not_measured(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    without = {assay: table for assay, table in cohort.assays.items() if assay is not Assay.EXPRESSION}
+    entry = transform.apply(replace(cohort, assays=without)).assays[Assay.EXPRESSION]
+    assert entry.values.shape == (40, len(transform.graph_scales[Assay.EXPRESSION].genes), 1)
+    assert (entry.values == 0).all()
+    assert not entry.measured.any()
+
+
+def test_only_genes_of_the_graph_reach_it(cohort: Cohort) -> None:
+    for scale in fit(cohort).graph_scales.values():
+        assert set(scale.genes) <= set(GENES)
+
+
+def test_every_sample_is_read_by_itself(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    rows = np.array([17, 3, 29])
+    assert equal(transform.apply(cohort.take(rows)), transform.apply(cohort).take(rows))
+
+
+def test_mutations_stay_zero_or_one_and_training_levels_centre_on_zero(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    batch = transform.apply(cohort)
+    calls = batch.assays[Assay.MUTATION]
+    assert set(np.unique(calls.values)) == {0.0, 1.0}
+    level = batch.assays[Assay.EXPRESSION]
+    mean = np.where(level.measured, level.values[..., 0], np.nan)
+    np.testing.assert_allclose(np.nanmean(mean, axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(np.nanstd(mean, axis=0), 1, atol=0.02)  # clipping costs a little
+
+
+def test_an_unseen_category_is_other_and_an_unknown_one_is_unknown(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    assert transform.levels["cancer_type"] == ("BRCA", "LUAD", OTHER)  # UVM is too rare
+    clinical = cohort.clinical.copy()
+    clinical["cancer_type"] = ["BRCA", "MARS", None] + ["LUAD"] * 37
+    changed = replace(cohort, clinical=clinical)
+    columns = [at for at, column in enumerate(transform.columns) if column.group == "cancer_type"]
+    flat = transform.apply(changed).flat[:3, columns]
+    np.testing.assert_array_equal(flat, [[1, 0, 0], [0, 0, 1], [np.nan] * 3])
+    assert transform.unknown_levels(changed)["cancer_type"][:4].tolist() == [False, True, False, False]
+    assert transform.unknown_levels(cohort)["cancer_type"].sum() == 2
+
+
+def test_a_column_that_training_never_knew_is_left_out(cohort: Cohort) -> None:
+    assert fit(cohort).numeric == ("age_years",)
+    clinical = cohort.clinical.assign(fga=np.nan)
+    assert fit(replace(cohort, clinical=clinical)).numeric == ("age_years",)
+
+
+def test_a_clinical_column_that_a_new_cohort_lacks_is_unknown(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    bare = replace(cohort, clinical=cohort.clinical[["patient_id"]])
+    first = transform.first_columns()
+    assert set(first) == {"age_years", "sex", "cancer_type"}
+    assert np.isnan(transform.apply(bare).flat[:, min(first.values()) :]).all()
+
+
+def test_the_direct_path_reads_altered_genes_and_the_most_variable_levels(cohort: Cohort) -> None:
+    table = cohort.assays[Assay.MUTATION]
+    values = np.zeros_like(table.values)
+    values[:2, 3] = 1.0
+    values[:1, 5] = 1.0
+    changed = replace(cohort, assays={**cohort.assays, Assay.MUTATION: replace(table, values=values)})
+    direct = fit(changed).direct_genes
+    assert direct[Assay.MUTATION] == ("G03",)
+    assert len(direct[Assay.EXPRESSION]) == SECTION.direct_genes
+
+
+def test_the_columns_are_those_of_the_table(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    names = [column.name for column in transform.columns]
+    assert len(names) == len(set(names)) == transform.apply(cohort).flat.shape[1]
+    age = transform.apply(cohort).flat[:, names.index("age_years")]
+    np.testing.assert_allclose(age, cohort.clinical["age_years"].astype(np.float32))
+
+
+def test_taking_rows_of_a_batch_takes_them_everywhere(cohort: Cohort) -> None:
+    batch = fit(cohort).apply(cohort)
+    part = batch.take(np.array([5, 5, 0]))
+    assert len(part) == 3
+    pd.testing.assert_frame_equal(pd.DataFrame(part.flat), pd.DataFrame(batch.flat[[5, 5, 0]]))
+    for assay in batch.assays:
+        np.testing.assert_array_equal(part.assays[assay].measured, batch.assays[assay].measured[[5, 5, 0]])
