@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metarisk.train.run import Trained
 
 OnProgress = Callable[[str, int, int], None]
-BUNDLE = "bundle"
+BUNDLE, FIGURES = "bundle", "figures.tsv"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ def train_tracked(
         run.params(flat_settings(experiment))
         trained = train_model(experiment, cohort, topology, _reporter(experiment, run, on_progress))
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=overwrite)
-        run.tags(_hashes(trained, bundle.sha256))
+        hashes = provenance_hashes(trained, bundle.sha256)
+        run.tags(hashes)
+        write_figures(trained.figures, out / FIGURES, {"experiment": experiment.name, **hashes})
         run.table("figures.json", trained.figures)
         run.metrics(headline(trained.figures), step=0)
         run.folder(out / BUNDLE, BUNDLE)
@@ -126,6 +128,15 @@ def train_tracked(
         wall = time.perf_counter() - started
         result = TrainResult(trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes)
     return result, trained
+
+
+def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) -> None:
+    """Write held-out figures as a table that can be read and compared, what they rest on in its first lines."""
+    lines = [f"# {key}: {value}\n" for key, value in heading.items()]
+    table = figures.to_csv(sep="\t", index=False, float_format="%.4f", lineterminator="\n")
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text("".join(lines) + table, encoding="utf-8")
+    draft.replace(path)
 
 
 def headline(figures: pd.DataFrame) -> dict[str, float]:
@@ -175,7 +186,7 @@ def _reporter(experiment: Experiment, run: Run, on_progress: OnProgress) -> Call
     return report
 
 
-def _hashes(trained: Trained, bundle_sha256: str) -> dict[str, str]:
+def provenance_hashes(trained: Trained, bundle_sha256: str) -> dict[str, str]:
     import hashlib
 
     settings = trained.bundle.experiment.model_dump_json()
