@@ -11,7 +11,7 @@ from metarisk import __version__
 # typer itself imports pydantic to describe a verb's options.
 HEAVY = ("torch", "torch_geometric", "mlflow", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "yaml")
 VERBS = ("quickstart", "train", "evaluate", "publish", "score", "export", "validate", "topology")
-PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "diff"]]
+PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
 
 IMPORTED = """
 import sys

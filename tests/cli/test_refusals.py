@@ -121,7 +121,7 @@ def test_every_error_of_a_study_is_listed(
 
 
 def test_a_topology_that_is_not_there_is_refused(capsys: Captured) -> None:
-    assert run(["topology", "show", "nowhere"]) == 2
+    assert run(["topology", "summary", "nowhere"]) == 2
     assert "topology source 'nowhere' is not there; expected 'curated'" in capsys.readouterr().err
 
 

@@ -90,10 +90,10 @@ def test_findings_that_cannot_be_written_are_a_refusal(
     assert "cannot be written (No such file or directory)" in capsys.readouterr().err
 
 
-def test_topology_show_counts_the_curated_circuits(capsys: Captured) -> None:
+def test_topology_summary_counts_the_curated_circuits(capsys: Captured) -> None:
     from metarisk.pathways import curated_topology
 
-    assert run(["topology", "show"]) == 0
+    assert run(["topology", "summary"]) == 0
     told = words_of(capsys.readouterr().out)
     graph = curated_topology()
     assert f"genes {graph.n_genes} edges {graph.n_edges}" in told

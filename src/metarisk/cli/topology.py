@@ -1,10 +1,13 @@
-"""`metarisk topology show | diff`: what a graph holds, and what changed between two."""
+"""`metarisk topology show | summary | diff`: a circuit drawn, what a graph holds, what changed between two."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from metarisk.cli.options import DataRoot, Overwrite
 
 Source = Annotated[
     str, typer.Argument(help="`curated`, a saved topology, or a folder with edges.tsv.gz.", metavar="SOURCE")
@@ -15,7 +18,35 @@ topology = typer.Typer(
 
 
 @topology.command()
-def show(source: Source = "curated") -> None:
+def show(
+    circuit: Annotated[str, typer.Argument(help="Pathway id, e.g. emt_core.", metavar="CIRCUIT")],
+    out: Annotated[
+        Path | None, typer.Option(help="PNG, SVG or PDF to write; <circuit>.png if left out.")
+    ] = None,
+    source: Annotated[str, typer.Option(help="`curated`, a saved topology, or a tidy folder.")] = "curated",
+    study: Annotated[
+        Path | None, typer.Option(help="Colour genes by how often this study's samples alter them.")
+    ] = None,
+    data_root: DataRoot = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw a circuit: arrows raise, bars lower, lines say the type of the edge."""
+    from metarisk.cli.show import show_facts
+    from metarisk.jobs.circuit import draw
+
+    file = draw(
+        circuit,
+        out or Path(f"{circuit}.png"),
+        source=source,
+        study=study,
+        data_root=data_root,
+        overwrite=overwrite,
+    )
+    show_facts({"figure": file})
+
+
+@topology.command()
+def summary(source: Source = "curated") -> None:
     """Count genes, edges by relation and sign, and pathways; name the licences and the hash."""
     from metarisk.cli.show import show_facts
     from metarisk.pathways.source import find_topology

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from metarisk.config.experiment import CohortSection, FeatureSection
+from metarisk.data.cohort import Cohort
+from metarisk.data.split import holdout
+from metarisk.errors import InputError
+from metarisk.schema.assays import Assay
+from metarisk.train.run import HOLDOUT_SALT, Trained, choose_samples, measured_genes, train_model
+
+
+def run(make: Any, experiment: Any, cohort: Cohort) -> Trained:
+    return train_model(experiment, cohort, make.topology, lambda model, epoch: None)
+
+
+@pytest.fixture(scope="module")
+def trained(make: Any) -> Trained:
+    experiment = make.experiment(evaluation={"controls": ["no_graph", "rewired", "linear"]})
+    return run(make, experiment, make.cohort(experiment))
+
+
+def poisoned(cohort: Cohort, rows: np.ndarray) -> Cohort:
+    """Rows whose every measurement and outcome is absurd, under the ids they had."""
+    rng = np.random.default_rng(0)
+    assays = {}
+    for assay, table in cohort.assays.items():
+        values = table.values.copy()
+        values[rows] = rng.normal(0, 1e3, values[rows].shape)
+        assays[assay] = replace(table, values=values, units=np.where(table.units == "", "", table.units))
+    clinical, endpoints = cohort.clinical.copy(), cohort.endpoints.copy()
+    clinical.loc[clinical.index[rows], ["age_years", "tmb_per_mb", "fga"]] = -1e6
+    clinical.loc[clinical.index[rows], "cancer_type"] = "poison"
+    for name in endpoints:
+        endpoints.loc[endpoints.index[rows], name] = 1.0
+    return replace(cohort, assays=assays, clinical=clinical, endpoints=endpoints)
+
+
+def test_poisoned_test_rows_change_nothing_in_the_fitted_model(make: Any) -> None:
+    experiment = make.experiment(training={"epochs": 2})
+    cohort = make.cohort(experiment)
+    test_rows = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT).test_rows
+    clean, dirty = (
+        run(make, experiment, samples).bundle for samples in (cohort, poisoned(cohort, test_rows))
+    )
+    weights = dirty.ensemble.state_dict()
+    for name, tensor in clean.ensemble.state_dict().items():
+        assert torch.equal(tensor, weights[name]), name
+    assert clean.transform.columns == dirty.transform.columns
+    for assay, scale in clean.transform.graph_scales.items():
+        np.testing.assert_array_equal(scale.centre, dirty.transform.graph_scales[assay].centre)
+        np.testing.assert_array_equal(scale.spread, dirty.transform.graph_scales[assay].spread)
+    np.testing.assert_array_equal(clean.calibration.slope, dirty.calibration.slope)
+    np.testing.assert_array_equal(clean.calibration.offset, dirty.calibration.offset)
+    assert clean.ensemble.plan.layout == dirty.ensemble.plan.layout
+
+
+def test_no_patient_is_on_both_sides(trained: Trained) -> None:
+    assert not trained.bundle.training_ids.contains(trained.test.patient_ids).any()
+    provenance = trained.bundle.provenance
+    assert provenance["training_samples"] + provenance["held_out_samples"] == 240
+    assert provenance["held_out_samples"] == len(trained.test)
+    assert len(trained.bundle.training_ids.digests) == provenance["training_patients"]
+
+
+def test_figures_stand_beside_every_control(trained: Trained) -> None:
+    models = set(trained.figures["model"])
+    assert {"metarisk", "no_graph", "rewired", "linear", "metarisk - linear"} <= models
+    linear = trained.figures[trained.figures["model"] == "linear"]
+    assert set(linear["endpoint"]) <= {"site.bone", "site.liver", "response"}
+
+
+def test_the_card_and_the_bundle_carry_the_figures(trained: Trained) -> None:
+    rows = pd.DataFrame(trained.bundle.figures)
+    assert len(rows) == len(trained.figures)
+    np.testing.assert_allclose(rows["value"].astype(float), trained.figures["value"].astype(float))
+    for phrase in ("Research use only", "## Data", "| metarisk | site.bone |", "Associations are not causes"):
+        assert phrase in trained.bundle.card
+
+
+def test_what_cannot_be_learned_is_told_in_the_notes(make: Any) -> None:
+    experiment = make.experiment(tasks={"sites": ["bone"], "binary": ["response"], "min_events": 40})
+    cohort = make.cohort(experiment)
+    cohort.endpoints.loc[cohort.endpoints.index[50:], "response"] = np.nan
+    found = run(make, experiment, cohort)
+    assert any(note.startswith("response is not answered") for note in found.notes)
+    assert any("response is not answered" in line for line in found.bundle.card.splitlines())
+    assert "response" not in found.bundle.ensemble.plan.layout.binary
+
+
+def test_the_topology_is_cut_to_the_genes_that_training_measured(make: Any) -> None:
+    experiment = make.experiment(training={"epochs": 1})
+    cohort = make.cohort(experiment)
+    assays = {
+        assay: replace(table, genes=table.genes[:56], values=table.values[:, :56])
+        for assay, table in cohort.assays.items()
+    }
+    found = run(make, experiment, replace(cohort, assays=assays))
+    assert set(found.bundle.topology.genes) <= set(make.topology.genes[:56])
+    assert found.bundle.topology.n_genes < make.topology.n_genes
+    assert found.notes
+
+
+def test_without_a_signal_nothing_is_found_within_a_cancer_type(make: Any) -> None:
+    experiment = make.experiment(
+        simulation={"samples": 500, "signal": 0.0},
+        training={"epochs": 6},
+        evaluation={"bootstrap": 200, "test_fraction": 0.4, "within_min_events": 5},
+    )
+    figures = run(make, experiment, make.cohort(experiment)).figures
+    # Age, type and TMB still tell something; circuits do not.
+    inside = figures[(figures["metric"] == "auroc") & (figures["stratum"] == "within cancer_type")]
+    inside = inside[inside["endpoint"].str.startswith(("site.", "metastasis"))]
+    assert len(inside) >= 3
+    assert ((inside["lower"] <= 0.5) & (inside["upper"] >= 0.5)).sum() >= len(inside) - 1
+
+
+def test_every_epoch_of_every_model_is_told(make: Any) -> None:
+    told: list[tuple[str, int, int]] = []
+    experiment = make.experiment(training={"epochs": 2}, evaluation={"controls": ["no_graph"]})
+    train_model(
+        experiment,
+        make.cohort(experiment),
+        make.topology,
+        lambda model, epoch: told.append((model, epoch.member, epoch.epoch)),
+    )
+    expected = [
+        (model, member, epoch)
+        for model in ("metarisk", "no_graph")
+        for member in range(2)
+        for epoch in range(2)
+    ]
+    assert told == expected
+
+
+def test_keep_leaves_out_other_samples_and_one_a_patient_the_later_ones(make: Any) -> None:
+    cohort = make.cohort(make.experiment())
+    clinical = cohort.clinical.copy()
+    clinical.loc[clinical.index[1], "patient_id"] = clinical["patient_id"].iloc[0]
+    twice = replace(cohort, clinical=clinical)
+    kept = choose_samples(twice, CohortSection(keep={"cancer_type": ("LUAD", "BRCA")}))
+    assert set(kept.clinical["cancer_type"]) == {"LUAD", "BRCA"}
+    once = choose_samples(twice, CohortSection(one_sample_per_patient=True))
+    assert len(once) == len(twice) - 1
+    assert twice.sample_ids[1] not in once.sample_ids
+
+
+def test_a_first_sample_that_keep_leaves_out_does_not_take_its_patient_with_it(make: Any) -> None:
+    cohort = make.cohort(make.experiment()).take(np.arange(2))
+    clinical = cohort.clinical.assign(patient_id="P", sample_type=["Metastasis", "Primary"])
+    section = CohortSection(keep={"sample_type": ("Primary",)}, one_sample_per_patient=True)
+    kept = choose_samples(replace(cohort, clinical=clinical), section)
+    assert kept.sample_ids.tolist() == [cohort.sample_ids[1]]
+
+
+def test_a_filter_that_leaves_nobody_is_refused(make: Any) -> None:
+    cohort = make.cohort(make.experiment())
+    with pytest.raises(InputError, match=r"no sample of simulated-0 passes cohort.keep \(\{'cancer_type'"):
+        choose_samples(cohort, CohortSection(keep={"cancer_type": ("MARS",)}))
+    with pytest.raises(InputError, match=r"cohort.keep names 'planet', which simulated-0 does not have"):
+        choose_samples(cohort, CohortSection(keep={"planet": ("MARS",)}))
+
+
+def test_measured_genes_are_those_that_some_sample_measured_in_an_assay_that_is_read(make: Any) -> None:
+    cohort = make.cohort(make.experiment())
+    assert measured_genes(cohort, FeatureSection(assays=(Assay.PROTEIN,))) == set()
+    table = cohort.assays[Assay.COPY_NUMBER]
+    values = table.values.copy()
+    values[:, 3] = np.nan
+    changed = replace(cohort, assays={Assay.COPY_NUMBER: replace(table, values=values)})
+    found = measured_genes(changed, FeatureSection(assays=(Assay.COPY_NUMBER,)))
+    assert set(table.genes) - found == {table.genes[3]}
