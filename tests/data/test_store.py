@@ -97,7 +97,7 @@ def test_page_checksums_are_written(cohort, tmp_path):
 
 def test_an_existing_folder_is_kept_unless_asked(cohort, tmp_path):
     write_cohort(cohort, tmp_path / "c")
-    with pytest.raises(OutputError, match=r"c exists. Choose another folder, or ask to overwrite"):
+    with pytest.raises(OutputError, match=r"c exists. Choose another folder, or allow it with --overwrite"):
         write_cohort(cohort, tmp_path / "c")
     rows = np.array([0, 1])
     write_cohort(cohort.take(rows), tmp_path / "c", overwrite=True)
@@ -117,7 +117,7 @@ def test_a_failed_write_leaves_nothing_under_the_name(cohort, tmp_path, monkeypa
 
 def test_another_format_version_is_refused(cohort, tmp_path):
     write_cohort(cohort, tmp_path / "c")
-    path = tmp_path / "c" / "manifest.json"
+    path = tmp_path / "c" / "cohort.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format_version": 99}))
     with pytest.raises(InputError, match="is of format version 99; expected version 1"):
         read_cohort(tmp_path / "c")
@@ -125,7 +125,7 @@ def test_another_format_version_is_refused(cohort, tmp_path):
 
 def test_a_manifest_that_points_outside_is_refused(cohort, tmp_path):
     write_cohort(cohort, tmp_path / "c")
-    path = tmp_path / "c" / "manifest.json"
+    path = tmp_path / "c" / "cohort.json"
     manifest = json.loads(path.read_text())
     manifest["files"]["../tiny/meta_study.txt"] = {"sha256": "", "bytes": 0, "rows": 0}
     path.write_text(json.dumps(manifest))

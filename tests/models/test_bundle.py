@@ -99,7 +99,7 @@ def test_an_existing_folder_is_kept_unless_it_may_be_replaced(small: Any, copy: 
 
 def test_a_folder_that_cannot_be_written_leaves_nothing(small: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match="could not be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         save_bundle(small.bundle, tmp_path / "file" / "bundle")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -111,7 +111,8 @@ def test_an_unknown_probability_is_null_in_the_file_and_not_nan(
 def test_pages_carry_checksums(scored: ScoreReport) -> None:
     raw = bytearray(scored.scores.read_bytes())
     first = pq.read_metadata(scored.scores).row_group(0).column(COLUMNS.index("probability"))
-    raw[first.data_page_offset + first.total_compressed_size - 3] ^= 1
+    start = first.dictionary_page_offset or first.data_page_offset
+    raw[start + first.total_compressed_size - 3] ^= 1
     with pytest.raises(OSError, match="CRC"):
         pq.read_table(_file(scored.out.parent / "flipped.parquet", raw), page_checksum_verification=True)
 
@@ -141,7 +142,7 @@ def test_a_folder_that_holds_no_scores_is_never_replaced(
     bundle: ModelBundle, samples: Cohort, tmp_path: Path
 ) -> None:
     _file(tmp_path / "thesis" / "chapter.txt", b"years of work")
-    with pytest.raises(OutputError, match=r"thesis exists and holds no scores"):
+    with pytest.raises(OutputError, match=r"thesis exists and has no scores.json"):
         score_to(bundle, samples, tmp_path / "thesis", overwrite=True)
     assert (tmp_path / "thesis" / "chapter.txt").read_bytes() == b"years of work"
 

@@ -53,7 +53,7 @@ class Ready:
         """One member, with other settings of the training where given."""
         section = self.experiment.training.model_copy(update=training)
         return fit_member(
-            self.plan, self.topology, self.data, rows, section, member=0, seed=seed, on_epoch=on_epoch
+            self.plan, self.topology, self.data, rows._replace(seed=seed), section, on_epoch=on_epoch
         )
 
 

@@ -1,4 +1,4 @@
-"""`metarisk topology show | summary | diff`: a circuit drawn, what a graph holds, what changed between two."""
+"""`metarisk topology show | summary | diff`: draw a circuit, count a graph, compare two."""
 
 from __future__ import annotations
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -18,11 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metarisk.data.cohort import AssayTable, Cohort, FloatArray, Provenance
-from metarisk.errors import InputError, OutputError
+from metarisk.errors import InputError
+from metarisk.files import placed, sha256_of
 from metarisk.schema.assays import ASSAYS, Assay
 
 FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
+MANIFEST = "cohort.json"
 CLINICAL, ENDPOINTS = "clinical.parquet", "endpoints.parquet"
 
 
@@ -39,20 +36,8 @@ def write_cohort(cohort: Cohort, folder: Path, *, overwrite: bool = False) -> No
     OutputError
         If the folder exists and may not be replaced, or cannot be written.
     """
-    if folder.exists() and not overwrite:
-        raise OutputError(f"{folder} exists", do="Choose another folder, or ask to overwrite it.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
-        try:
-            _write_files(cohort, draft)
-            _put_in_place(draft, folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as caught:
-        raise OutputError(
-            f"{folder} cannot be written ({caught.strerror})", do="Check free space and permissions."
-        ) from caught
+    with placed(folder, overwrite=overwrite, marker=MANIFEST) as draft:
+        _write_files(cohort, draft)
 
 
 def read_cohort(folder: Path) -> Cohort:
@@ -82,9 +67,6 @@ def _write_files(cohort: Cohort, draft: Path) -> None:
         _write_table(_arrow_of(table), draft / f"{assay}.parquet")
     text = json.dumps(_manifest(cohort, draft), indent=2, ensure_ascii=False)
     (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    for path in sorted(draft.iterdir()):
-        _flush(path)
-    _flush(draft)
 
 
 def _arrow_of(table: AssayTable) -> pa.Table:
@@ -128,38 +110,10 @@ def _told(table: AssayTable) -> dict[str, Any]:
 
 def _fingerprint(path: Path) -> dict[str, Any]:
     return {
-        "sha256": _sha256(path),
+        "sha256": sha256_of(path),
         "bytes": path.stat().st_size,
         "rows": pq.read_metadata(path).num_rows,
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _put_in_place(draft: Path, folder: Path) -> None:
-    """Rename the draft; an old folder steps aside first and goes only when the new one stands."""
-    old = draft.with_name(draft.name + ".old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-    _flush(folder.parent)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -197,7 +151,7 @@ def _verify(folder: Path, name: str, recorded: Mapping[str, Any]) -> None:
             expected=f"{recorded['bytes']} bytes by the manifest",
             do="It was cut or replaced: copy it again, or write the cohort again from its study.",
         )
-    if _sha256(path) != recorded["sha256"]:
+    if sha256_of(path) != recorded["sha256"]:
         raise InputError(
             f"{folder.name}: {name} was altered after it was written (its SHA-256 is not the manifest's)",
             do="Copy it again, or write the cohort again from its study.",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from metarisk.data.found import Found, error
 from metarisk.data.layout import Layout, read_layout
 from metarisk.data.parquet import read_parquet
-from metarisk.errors import first_ten, nearest
+from metarisk.errors import InputError, first_ten, nearest
 
 # What sources write for "not known"; upper case, compared without regard to case.
 MISSING = frozenset(
@@ -88,18 +88,25 @@ def parse_text(layout: Layout, columns: Iterable[str] | None = None) -> TextTabl
     """Columns of text of a checked layout."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if layout.separator == "," else csv.QUOTE_NONE
     wanted = None if columns is None else [name for name in columns if name in layout.header]
-    frame = pd.read_csv(
-        BytesIO(layout.body),
-        sep=layout.separator,
-        names=list(layout.header),
-        header=None,
-        usecols=wanted,
-        index_col=False,
-        dtype=str,
-        na_filter=False,
-        quoting=quoting,
-        skip_blank_lines=False,
-    )
+    try:
+        frame = pd.read_csv(
+            BytesIO(layout.body),
+            sep=layout.separator,
+            names=list(layout.header),
+            header=None,
+            usecols=wanted,
+            index_col=False,
+            dtype=str,
+            na_filter=False,
+            quoting=quoting,
+            skip_blank_lines=False,
+        )
+    except pd.errors.ParserError as error:
+        raise InputError(
+            f"{layout.name} cannot be split into cells ({str(error).strip()})",
+            expected="every quoted cell closed",
+            do="The file looks cut or damaged; export it again.",
+        ) from error
     return TextTable(layout.name, frame, layout.first_line)
 
 

@@ -84,6 +84,6 @@ def _events(table: AssayTable) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where a gene is altered, and where it was tested, shape (N, G) each."""
     values = np.nan_to_num(table.values)
     if table.assay is not Assay.COPY_NUMBER:
-        return values.any(axis=2), table.measured
+        return np.asarray((values != 0).any(axis=2)), table.measured
     discrete = (table.units == "discrete")[:, None]
-    return (np.abs(values) == 2).any(axis=2) & discrete, table.measured & discrete
+    return np.asarray((np.abs(values) == 2).any(axis=2) & discrete), table.measured & discrete

@@ -13,14 +13,15 @@ import pandas as pd
 
 from metarisk.config import load_experiment
 from metarisk.config.experiment import Experiment
-from metarisk.jobs.train import OnProgress, check_free, train_tracked
+from metarisk.files import check_free
+from metarisk.jobs.train import OnProgress, train_tracked
 
 if TYPE_CHECKING:
     from metarisk.explain.pathways import Rank
     from metarisk.simulate import Simulation
     from metarisk.train.run import Trained
 
-HELD_OUT, SCORES = "held_out", "scores"
+HELD_OUT, SCORES, STORE = "held_out", "scores", "mlflow.db"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def quickstart(
     from metarisk.simulate import simulate
 
     started = time.perf_counter()
-    check_free(out, overwrite=overwrite)
+    check_free(out, overwrite=overwrite, marker=STORE)
     experiment = embedded_experiment(samples, seed)
     topology = curated_topology()
     if experiment.simulation is None:

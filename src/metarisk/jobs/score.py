@@ -44,9 +44,11 @@ def score(
     InputError
         If the samples cannot be read.
     """
+    from metarisk.files import check_free
     from metarisk.jobs.opening import open_model, open_samples
-    from metarisk.score import check_free, score_to
+    from metarisk.score import score_to
+    from metarisk.score.layout import MANIFEST
 
-    check_free(out, overwrite=overwrite)
+    check_free(out, overwrite=overwrite, marker=MANIFEST)
     bundle = open_model(model, tracking_uri=tracking_uri)
     return score_to(bundle, open_samples(study, data_root=data_root), out, overwrite=overwrite)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from metarisk.config import load_experiment
 from metarisk.config.experiment import Experiment
-from metarisk.errors import OutputError
+from metarisk.files import check_free, written
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metarisk.train.run import Trained
 
 OnProgress = Callable[[str, int, int], None]
-BUNDLE, FIGURES = "bundle", "figures.tsv"
+BUNDLE, FIGURES, MANIFEST = "bundle", "figures.tsv", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def train(
     from metarisk.jobs.source import read_experiment_cohort, read_experiment_topology
 
     experiment = load_experiment(config)
-    check_free(out / BUNDLE, overwrite=overwrite)
+    check_free(out / BUNDLE, overwrite=overwrite, marker=MANIFEST)
     base = config.resolve().parent
     on_progress("reading", 0, 1)
     topology = read_experiment_topology(experiment.topology, base=base)
@@ -131,12 +131,11 @@ def train_tracked(
 
 
 def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) -> None:
-    """Write held-out figures as a table that can be read and compared, what they rest on in its first lines."""
+    """Write held-out figures as a table; its first lines say what they rest on."""
     lines = [f"# {key}: {value}\n" for key, value in heading.items()]
     table = figures.to_csv(sep="\t", index=False, float_format="%.4f", lineterminator="\n")
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text("".join(lines) + table, encoding="utf-8")
-    draft.replace(path)
+    with written(path) as draft:
+        draft.write_text("".join(lines) + table, encoding="utf-8")
 
 
 def headline(figures: pd.DataFrame) -> dict[str, float]:
@@ -165,12 +164,6 @@ def flat_settings(experiment: Experiment) -> dict[str, str]:
     return flat
 
 
-def check_free(folder: Path, *, overwrite: bool) -> None:
-    """Refuse before the work, not after it, to write over a result."""
-    if folder.exists() and not overwrite:
-        raise OutputError(f"{folder} exists", do="Choose another --out, or pass --overwrite.")
-
-
 def _reporter(experiment: Experiment, run: Run, on_progress: OnProgress) -> Callable[[str, Epoch], None]:
     """One metric and one step of progress an epoch."""
     training = experiment.training
@@ -187,6 +180,7 @@ def _reporter(experiment: Experiment, run: Run, on_progress: OnProgress) -> Call
 
 
 def provenance_hashes(trained: Trained, bundle_sha256: str) -> dict[str, str]:
+    """Hashes of everything that a run rests on: configuration, data, topology, bundle."""
     import hashlib
 
     settings = trained.bundle.experiment.model_dump_json()

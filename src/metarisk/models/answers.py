@@ -95,11 +95,11 @@ def _half_width(outputs: DoubleArray, folds: int, extra_variance: DoubleArray) -
         What missing assays add, shape (N, O).
     """
     if folds < 2 or len(outputs) < folds:
-        return 1.96 * np.sqrt(extra_variance)
+        return np.asarray(1.96 * np.sqrt(extra_variance))
     by_fold = outputs.reshape(-1, folds, *outputs.shape[1:]).mean(axis=0)
     variance = (folds - 1) ** 2 / folds * by_fold.var(axis=0, ddof=1)
     quantile = float(student.ppf(0.975, folds - 1))
-    return np.sqrt(quantile**2 * variance + 1.96**2 * extra_variance)
+    return np.asarray(np.sqrt(quantile**2 * variance + 1.96**2 * extra_variance))
 
 
 def _yes_no(endpoint: str, centre: DoubleArray, half: DoubleArray) -> Probability:

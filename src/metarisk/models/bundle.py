@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from metarisk import __version__
 from metarisk.config.experiment import Experiment
-from metarisk.errors import BundleError, OutputError, first_ten
+from metarisk.errors import BundleError, first_ten
 from metarisk.features.transform import FeatureTransform
+from metarisk.files import placed, sha256_of
 from metarisk.models.calibration import Calibration
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.fingerprint import TrainingIds
@@ -91,22 +89,9 @@ def save_bundle(bundle: ModelBundle, folder: Path, *, overwrite: bool = False) -
     """
     from metarisk.models.bundle_files import write_files
 
-    if folder.exists() and not overwrite:
-        raise OutputError(f"{folder} exists", do="Choose another folder, or allow it to be overwritten.")
-    draft = folder.with_name(f".{folder.name}.{uuid4().hex}.part")
-    try:
-        draft.mkdir(parents=True)
+    with placed(folder, overwrite=overwrite, marker=MANIFEST) as draft:
         write_files(bundle, draft)
         sha256 = _write_manifest(bundle.name, draft)
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.rename(folder)
-    except OSError as error:
-        raise OutputError(
-            f"{folder} could not be written ({error.strerror})", do="Check the disk and permissions."
-        ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return replace(bundle, sha256=sha256, version=sha256[:12])
 
 
@@ -136,7 +121,7 @@ def check_bundle(folder: Path) -> dict[str, Any]:
             expected="the files of its manifest and no others",
             do="Copy the whole bundle again from where it was published.",
         )
-    altered = [name for name, digest in sorted(listed.items()) if _sha256(folder / name) != digest]
+    altered = [name for name, digest in sorted(listed.items()) if sha256_of(folder / name) != digest]
     if altered or _hash_of(listed) != manifest["sha256"]:
         raise BundleError(
             f"{folder.name}: altered since it was saved ({first_ten(altered or [MANIFEST])})",
@@ -173,7 +158,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _write_manifest(name: str, folder: Path) -> str:
-    files = {path: _sha256(folder / path) for path in _files(folder)}
+    files = {path: sha256_of(folder / path) for path in _files(folder)}
     manifest = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -184,19 +169,12 @@ def _write_manifest(name: str, folder: Path) -> str:
     }
     path = folder / MANIFEST
     path.write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    with path.open("rb") as handle:
-        os.fsync(handle.fileno())
     return str(manifest["sha256"])
 
 
 def _files(folder: Path) -> list[str]:
     paths = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return sorted(path.relative_to(folder).as_posix() for path in paths)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _hash_of(files: Mapping[str, str]) -> str:

@@ -66,9 +66,7 @@ def read_files(folder: Path) -> ModelBundle:
         experiment=experiment,
         topology=topology,
         transform=transform,
-        ensemble=Ensemble(
-            plan, topology, _read_members(plan, topology, folder), experiment.training.folds
-        ),
+        ensemble=Ensemble(plan, topology, _read_members(plan, topology, folder), experiment.training.folds),
         calibration=_read_calibration(folder / CALIBRATION),
         training_ids=TrainingIds(ids["salt"], tuple(ids["digests"])),
         provenance=_read_json(folder / PROVENANCE),

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from metarisk.errors import OutputError, TopologyError
+from metarisk.errors import TopologyError
+from metarisk.files import placed, sha256_of
 from metarisk.pathways.edges import RELATIONS
 from metarisk.pathways.tables import TABLES, read_tables, write_tables
 from metarisk.pathways.topology import Topology
@@ -19,7 +16,6 @@ from metarisk.pathways.topology import Topology
 FORMAT = "metarisk.topology"
 FORMAT_VERSION = 1
 MANIFEST = "topology.json"
-BYTES_AT_ONCE = 1 << 22
 
 Manifest = dict[str, Any]
 
@@ -47,20 +43,8 @@ def save_topology(topology: Topology, folder: Path, *, overwrite: bool = False) 
         If the folder exists, or cannot be written.
     """
     folder = Path(folder)
-    _check_free(folder, overwrite)
-    partial = folder.with_name(f".{folder.name}.{uuid4().hex}.partial")
-    try:
-        partial.mkdir(parents=True)
-        manifest = _write(topology, partial)
-        _put_in_place(partial, folder)
-    except OSError as error:
-        raise OutputError(
-            f"{folder.name}: the topology could not be written ({error.strerror or error})",
-            do="Free space or choose a folder you may write to; nothing was left under that name.",
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return manifest
+    with placed(folder, overwrite=overwrite, marker=MANIFEST) as draft:
+        return _write(topology, draft)
 
 
 def load_topology(folder: Path) -> Topology:
@@ -132,26 +116,13 @@ def _check_version(name: str, version: object) -> None:
     )
 
 
-def _check_free(folder: Path, overwrite: bool) -> None:
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise OutputError(
-            f"{folder.name} exists already", do="Choose another folder, or ask for it to be overwritten."
-        )
-    if not (folder / MANIFEST).is_file() and any(folder.iterdir()):
-        raise OutputError(
-            f"{folder.name} exists and is no topology", do="Choose another folder; this one is left as it is."
-        )
-
-
 def _check_file(path: Path, expected: object) -> None:
     if not path.is_file():
         raise TopologyError(
             f"{path.parent.name}: {path.name} is missing",
             do="The folder is partial; copy all of it, or build it again.",
         )
-    found = _file_sha256(path)
+    found = sha256_of(path)
     if found != expected:
         raise TopologyError(
             f"{path.parent.name}: {path.name} ({path.stat().st_size} bytes) hashes to {found[:12]}",
@@ -163,10 +134,8 @@ def _check_file(path: Path, expected: object) -> None:
 def _write(topology: Topology, folder: Path) -> Manifest:
     write_tables(topology, folder)
     manifest = _manifest(topology, folder)
-    with (folder / MANIFEST).open("w", encoding="utf-8") as stream:
-        stream.write(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    text = json.dumps(manifest, indent=2, sort_keys=True) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
     return manifest
 
 
@@ -185,28 +154,5 @@ def _manifest(topology: Topology, folder: Path) -> Manifest:
             "hierarchy": len(topology.parents),
         },
         "sha256": topology.sha256,
-        "files": {f"{table}.parquet": _file_sha256(folder / f"{table}.parquet") for table in TABLES},
+        "files": {f"{table}.parquet": sha256_of(folder / f"{table}.parquet") for table in TABLES},
     }
-
-
-def _put_in_place(partial: Path, folder: Path) -> None:
-    """Rename the finished folder; one that it replaces stands aside until the new one is there."""
-    if not folder.exists():
-        partial.rename(folder)
-        return
-    aside = folder.with_name(f".{folder.name}.{uuid4().hex}.old")
-    folder.rename(aside)
-    try:
-        partial.rename(folder)
-    except OSError:
-        aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
-def _file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(BYTES_AT_ONCE):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,15 +70,15 @@ def _write_table(path: Path, blocks: Iterator[pa.Table]) -> None:
     import pyarrow.parquet as pq
 
     first = next(blocks)
-    with path.open("wb") as stream:
-        with pq.ParquetWriter(
+    with (
+        path.open("wb") as stream,
+        pq.ParquetWriter(
             stream, first.schema, compression="zstd", write_page_checksum=True, store_schema=False
-        ) as writer:
-            writer.write_table(first)
-            for block in blocks:
-                writer.write_table(block)
-        stream.flush()
-        os.fsync(stream.fileno())
+        ) as writer,
+    ):
+        writer.write_table(first)
+        for block in blocks:
+            writer.write_table(block)
 
 
 def read_tables(folder: Path, relations: Sequence[str]) -> Topology:

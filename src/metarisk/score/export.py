@@ -10,9 +10,9 @@ from typing import TextIO
 import pyarrow.parquet as pq
 
 from metarisk.errors import OutputError
+from metarisk.files import written
 from metarisk.schema.scores import COLUMNS, DTYPES
 from metarisk.score.layout import SCORES
-from metarisk.score.placing import draft_of, flush
 from metarisk.score.reading import check_scores
 
 # OWASP, "CSV injection": a spreadsheet reads a cell that starts with one of these as a formula.
@@ -44,21 +44,8 @@ def export_csv(scores: Path, csv_file: Path, *, overwrite: bool = False) -> None
     if csv_file.is_dir() or (csv_file.exists() and not overwrite):
         raise OutputError(f"{csv_file} exists", do="Choose another file, or allow it with --overwrite.")
     check_scores(scores)
-    try:
-        csv_file.parent.mkdir(parents=True, exist_ok=True)
-        draft = draft_of(csv_file)
-        try:
-            with draft.open("x", encoding="utf-8", newline="") as stream:
-                _write_rows(stream, scores / SCORES)
-            flush(draft)
-            draft.replace(csv_file)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as caught:
-        raise OutputError(
-            f"{csv_file} cannot be written ({caught.strerror or caught})",
-            do="Check free space and permissions; the scores themselves are whole.",
-        ) from caught
+    with written(csv_file) as draft, draft.open("x", encoding="utf-8", newline="") as stream:
+        _write_rows(stream, scores / SCORES)
 
 
 def escape_formula(text: str) -> str:

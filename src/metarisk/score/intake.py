@@ -17,10 +17,10 @@ from metarisk.data.parquet import read_parquet
 from metarisk.data.rows import cohort_of
 from metarisk.data.text import TextTable, check_ids, is_missing, read_text, require_columns
 from metarisk.errors import InvalidStudyError
+from metarisk.files import sha256_of
 from metarisk.schema.assays import ASSAYS
 from metarisk.schema.clinical import NUMERIC
 from metarisk.schema.findings import errors_of
-from metarisk.score.layout import sha256_of
 
 SUFFIXES = (".parquet", ".tsv", ".csv", ".txt", ".tsv.gz", ".csv.gz", ".txt.gz")
 ID = "sample_id"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -34,18 +33,3 @@ def write_manifest(folder: Path, tree: dict[str, Any]) -> None:
     """Write ``scores.json``; it holds no time and no place, so equal scores have equal manifests."""
     text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
     (folder / MANIFEST).write_text(text, encoding="utf-8")
-
-
-def is_scores(folder: Path) -> bool:
-    """True for a folder that `score_to` wrote."""
-    try:
-        tree = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(tree, dict) and tree.get("format") == FORMAT
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metarisk.errors import InputError
+from metarisk.files import sha256_of
 from metarisk.schema.scores import COLUMNS, DTYPES
-from metarisk.score.layout import FORMAT, FORMAT_VERSION, MANIFEST, SCORES, sha256_of
+from metarisk.score.layout import FORMAT, FORMAT_VERSION, MANIFEST, SCORES
 
 
 def read_scores(folder: Path) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from metarisk.data.cohort import Cohort, Provenance
 from metarisk.errors import InputError
-from metarisk.score.layout import SCORES, arrow_of, open_writer, sha256_of, write_manifest
-from metarisk.score.placing import placed
+from metarisk.files import placed, sha256_of
+from metarisk.score.layout import MANIFEST, SCORES, arrow_of, open_writer, write_manifest
 from metarisk.score.report import ScoreReport, Tally
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def score_to(
             expected="at least one to score",
             do="Check the filter that was asked for, or export the study again.",
         )
-    with placed(out, overwrite=overwrite) as draft:
+    with placed(out, overwrite=overwrite, marker=MANIFEST) as draft:
         tally = _write(draft / SCORES, _scored(bundle, cohort, samples_at_a_time))
         report = tally.report(bundle, _source(cohort), out, sha256_of(draft / SCORES))
         write_manifest(draft, report.manifest())

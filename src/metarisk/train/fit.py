@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from metarisk.features.batch import Batch, Targets
 from metarisk.losses.masked import binary_loss, discrete_hazard_loss
 from metarisk.models.ensemble import tensors
 from metarisk.models.network import Network, NetworkPlan
+from metarisk.nn.heads import HazardBaseline
 from metarisk.pathways.topology import Topology
 
 GRADIENT_NORM = 1.0
@@ -31,10 +32,22 @@ class Epoch(NamedTuple):
 
 
 class FoldRows(NamedTuple):
-    """Rows that a member learns from, and rows that it stops on; no patient in both."""
+    """One member's share of the work; no patient in both sets of rows.
+
+    Attributes
+    ----------
+    train, valid
+        Rows that it learns from, and rows that it stops on.
+    member
+        Its number, for reports.
+    seed
+        Fixes initial weights, order and dropout.
+    """
 
     train: NDArray[np.intp]
     valid: NDArray[np.intp]
+    member: int = 0
+    seed: int = 0
 
 
 class Data(NamedTuple):
@@ -76,8 +89,6 @@ def fit_member(
     rows: FoldRows,
     training: TrainingSection,
     *,
-    member: int,
-    seed: int,
     on_epoch: Callable[[Epoch], None],
 ) -> Network:
     """Train one member and return it with the weights of its best epoch on the held-out fold.
@@ -89,18 +100,14 @@ def fit_member(
     data
         All training samples.
     rows
-        Which of them to learn from and which to stop on.
+        Which of them to learn from and which to stop on; the member's number and seed.
     training
         Epochs, rates and decays.
-    member
-        Number of the member, for reports.
-    seed
-        Fixes initial weights, order and dropout.
     on_epoch
         Told after every epoch.
     """
-    torch.manual_seed(seed)
-    order = np.random.default_rng(seed)
+    torch.manual_seed(rows.seed)
+    order = np.random.default_rng(rows.seed)
     network = Network(plan, topology).to(data.flat.device)
     set_base_rates(network, data, torch.from_numpy(rows.train))
     weights = nn.Parameter(torch.zeros(_n_tasks(network), device=data.flat.device))
@@ -117,7 +124,7 @@ def fit_member(
             losses.append(_step(network, part, optimiser, weights, prior))
         valid = _valid_loss(network, held_out)
         improved = valid < best - 1e-5
-        on_epoch(Epoch(member, epoch, float(np.mean(losses)), valid, improved))
+        on_epoch(Epoch(rows.member, epoch, float(np.mean(losses)), valid, improved))
         best, kept, waited = (valid, _snapshot(network), 0) if improved else (best, kept, waited + 1)
         if waited >= training.patience:
             break
@@ -163,11 +170,12 @@ def set_base_rates(network: Network, data: Data, rows: Tensor) -> None:
     network.bias[: len(rate)] = torch.logit(rate)
     for endpoint, causes in network.layout.timed.items():
         bins, events = data.time_bin[endpoint][rows], data.event[endpoint][rows]
-        at_risk = torch.stack([(bins >= k).sum() for k in range(len(network.baselines[endpoint].clock))])
+        baseline = cast(HazardBaseline, network.baselines[endpoint])
+        at_risk = torch.stack([(bins >= k).sum() for k in range(len(baseline.clock))])
         for cause in range(len(causes)):
             ended = torch.bincount(bins[(bins >= 0) & (events == cause + 1)], minlength=len(at_risk))
             hazard = ((ended + 0.1) / (at_risk + 1.0)).clamp(1e-5, 0.9)
-            network.baselines[endpoint].level[:, cause] = torch.logit(hazard)
+            baseline.level[:, cause] = torch.logit(hazard)
 
 
 def _step(

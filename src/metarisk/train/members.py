@@ -24,6 +24,7 @@ from metarisk.schema.assays import Assay
 from metarisk.train.fit import Epoch, FoldRows, fit_member, to_device
 
 OnEpoch = Callable[[Epoch], None]
+SEEDS_APART = 1000  # members that an experiment may have before it shares seeds with the next
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,10 @@ def learn(
     device = choose_device(training.device)
     data = to_device(training_set.batch, training_set.targets, device)
     for number in range(training.folds * training.seeds):
-        rows = FoldRows(
-            np.flatnonzero(fold != number % training.folds), np.flatnonzero(fold == number % training.folds)
-        )
-        seed = experiment.seed * 1000 + number
-        network = fit_member(
-            plan, topology, data, rows, training, member=number, seed=seed, on_epoch=on_epoch
-        )
+        left_out = fold == number % training.folds
+        seed = experiment.seed * SEEDS_APART + number
+        rows = FoldRows(np.flatnonzero(~left_out), np.flatnonzero(left_out), number, seed)
+        network = fit_member(plan, topology, data, rows, training, on_epoch=on_epoch)
         members.append(network.cpu())
         held_out.add(Ensemble(plan, topology, [network]), training_set.batch, rows.valid)
     ensemble = Ensemble(plan, topology, members, training.folds)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from metarisk.errors import ConfigError, OutputError
+from metarisk.jobs.train import flat_settings, headline, train
+from metarisk.models.bundle import load_bundle
+
+SETTINGS: dict[str, Any] = {
+    "name": "job",
+    "simulation": {"samples": 150},
+    "features": {"direct_genes": 20},
+    "tasks": {"sites": ["bone", "liver"], "min_events": 5, "bins": 4},
+    "network": {"width": 2, "readout": 2, "direct_hidden": 0},
+    "training": {"folds": 2, "epochs": 2},
+    "evaluation": {"bootstrap": 50, "controls": []},
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("job")
+    (folder / "x.yaml").write_text(yaml.safe_dump(SETTINGS))
+    told: list[tuple[str, int, int]] = []
+    result = train(folder / "x.yaml", out=folder / "out", on_progress=lambda *step: told.append(step))
+    return result, told
+
+
+def test_a_configuration_becomes_a_bundle_and_a_tracked_run(done: Any) -> None:
+    from mlflow import MlflowClient
+
+    result, _ = done
+    bundle = load_bundle(result.bundle)
+    run = MlflowClient(tracking_uri=result.tracking_uri).get_run(result.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["bundle_sha256"] == bundle.sha256
+    assert run.data.tags["topology_sha256"] == bundle.topology.sha256
+    assert run.data.tags["cohort_sha256"] == bundle.provenance["cohort_sha256"]
+    assert run.data.params["training.epochs"] == "2"
+    for name, value in headline(result.figures).items():
+        assert run.data.metrics[name] == pytest.approx(value)
+    assert len(bundle.figures) == len(result.figures)
+
+
+def test_progress_runs_to_its_end_and_never_back(done: Any) -> None:
+    _, told = done
+    assert told[:2] == [("reading", 0, 1), ("reading", 1, 1)]
+    steps = [step for what, step, _ in told if what == "fitting metarisk"]
+    assert steps == sorted(steps)
+    assert {of for what, _, of in told if what == "fitting metarisk"} == {4}
+
+
+def test_a_taken_folder_is_refused_before_the_work(done: Any, tmp_path: Path) -> None:
+    result, _ = done
+    config = result.bundle.parents[1] / "x.yaml"
+    with pytest.raises(
+        OutputError, match=r"bundle exists\. Choose another folder, or allow it with --overwrite"
+    ):
+        train(config, out=result.bundle.parent)
+
+
+def test_a_configuration_without_anything_to_learn_leaves_no_bundle(tmp_path: Path) -> None:
+    impossible = {**SETTINGS, "tasks": {**SETTINGS["tasks"], "min_events": 10_000}}
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(impossible))
+    with pytest.raises(ConfigError, match="no question has 10000 training patients"):
+        train(tmp_path / "x.yaml", out=tmp_path / "out")
+    assert not (tmp_path / "out" / "bundle").exists()
+
+
+def test_settings_are_told_as_dotted_keys() -> None:
+    from metarisk.config import Experiment
+
+    flat = flat_settings(Experiment.model_validate(SETTINGS))
+    assert flat["network.width"] == "2"
+    assert flat["simulation.samples"] == "150"
+    assert "description" not in flat
