@@ -25,7 +25,7 @@ EASY = {
     "features": {"direct_genes": 0, "min_alterations": 900, "numeric": [], "categorical": ["panel"]},
     "tasks": {"sites": ["bone", "liver"]},
     "network": {"width": 4, "effect_layers": 1, "state_layers": 0, "readout": 2, "direct_hidden": 0},
-    "training": {"folds": 2, "epochs": 25, "learning_rate": 0.02, "batch_size": 64},
+    "training": {"folds": 2, "epochs": 8, "learning_rate": 0.02, "batch_size": 64},
     "evaluation": {"bootstrap": 50, "controls": []},
 }
 

@@ -30,6 +30,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return result, told
 
 
+@pytest.mark.slow
 def test_a_configuration_becomes_a_bundle_and_a_tracked_run(done: Any) -> None:
     from mlflow import MlflowClient
 
@@ -46,6 +47,7 @@ def test_a_configuration_becomes_a_bundle_and_a_tracked_run(done: Any) -> None:
     assert len(bundle.figures) == len(result.figures)
 
 
+@pytest.mark.slow
 def test_progress_runs_to_its_end_and_never_back(done: Any) -> None:
     _, told = done
     assert told[:2] == [("reading", 0, 1), ("reading", 1, 1)]
@@ -54,15 +56,19 @@ def test_progress_runs_to_its_end_and_never_back(done: Any) -> None:
     assert {of for what, _, of in told if what == "fitting metarisk"} == {4}
 
 
-def test_a_taken_folder_is_refused_before_the_work(done: Any, tmp_path: Path) -> None:
-    result, _ = done
-    config = result.bundle.parents[1] / "x.yaml"
-    with pytest.raises(
-        OutputError, match=r"bundle exists\. Choose another folder, or allow it with --overwrite"
-    ):
-        train(config, out=result.bundle.parent)
+def test_a_taken_folder_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(yaml.safe_dump(SETTINGS))
+    (tmp_path / "out" / "bundle").mkdir(parents=True)
+    (tmp_path / "out" / "bundle" / "mine.txt").write_text("kept")
+    with pytest.raises(OutputError, match=r"bundle exists\. Choose another"):
+        train(tmp_path / "x.yaml", out=tmp_path / "out", on_progress=_no_work)
 
 
+def _no_work(what: str, done: int, of: int) -> None:
+    raise AssertionError(f"{what} before the refusal")
+
+
+@pytest.mark.slow
 def test_a_configuration_without_anything_to_learn_leaves_no_bundle(tmp_path: Path) -> None:
     impossible = {**SETTINGS, "tasks": {**SETTINGS["tasks"], "min_events": 10_000}}
     (tmp_path / "x.yaml").write_text(yaml.safe_dump(impossible))

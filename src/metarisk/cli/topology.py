@@ -24,8 +24,9 @@ def show(
         Path | None, typer.Option(help="PNG, SVG or PDF to write; <circuit>.png if left out.")
     ] = None,
     source: Annotated[str, typer.Option(help="`curated`, a saved topology, or a tidy folder.")] = "curated",
-    study: Annotated[
-        Path | None, typer.Option(help="Colour genes by how often this study's samples alter them.")
+    overlay: Annotated[
+        Path | None,
+        typer.Option(help="Colour genes: a TSV of gene and number, or a study (how often it alters them)."),
     ] = None,
     data_root: DataRoot = None,
     overwrite: Overwrite = False,
@@ -38,7 +39,7 @@ def show(
         circuit,
         out or Path(f"{circuit}.png"),
         source=source,
-        study=study,
+        overlay=overlay,
         data_root=data_root,
         overwrite=overwrite,
     )

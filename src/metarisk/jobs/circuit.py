@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.errors import OutputError
+from metarisk.errors import InputError, OutputError
 from metarisk.schema.assays import Assay
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def draw(
     out: Path,
     *,
     source: str = "curated",
-    study: Path | None = None,
+    overlay: Path | None = None,
     data_root: Path | None = None,
     overwrite: bool = False,
 ) -> Path:
@@ -36,8 +36,9 @@ def draw(
         PNG, SVG or PDF to write.
     source
         ``curated``, a saved topology, or a folder of tidy tables.
-    study
-        Colour each gene by how often it is altered in this study.
+    overlay
+        What colours the genes: a table ``gene<TAB>name-of-the-number`` (TSV), or a study, whose alteration
+        frequencies are taken.
     data_root
         Folder that a study file's paths are relative to.
     overwrite
@@ -48,16 +49,44 @@ def draw(
     TopologyError, InputError, OutputError
         If the circuit, the study or the file cannot be used.
     """
-    from metarisk.data.study import read_study
     from metarisk.pathways.curated import curated_pairs
     from metarisk.pathways.draw import draw_circuit
     from metarisk.pathways.source import CURATED, find_topology
 
     if out.exists() and not overwrite:
         raise OutputError(f"{out} exists", do="Choose another --out, or pass --overwrite.")
-    overlay = alteration_percent(read_study(study, data_root=data_root)) if study else None
+    numbers, name = _numbers(overlay, data_root) if overlay else (None, "")
     only = (curated_pairs(circuit) or None) if source == CURATED else None
-    return draw_circuit(find_topology(source), circuit, out, overlay, ALTERATIONS if overlay else "", only)
+    return draw_circuit(find_topology(source), circuit, out, numbers, name, only)
+
+
+def _numbers(overlay: Path, data_root: Path | None) -> tuple[dict[str, float], str]:
+    """Number of each gene, and what the numbers are."""
+    from metarisk.data.study import read_study
+
+    if overlay.suffix == ".tsv":
+        return gene_numbers(overlay)
+    return alteration_percent(read_study(overlay, data_root=data_root)), ALTERATIONS
+
+
+def gene_numbers(path: Path) -> tuple[dict[str, float], str]:
+    """Numbers of a two-column table, and the name of its second column.
+
+    Raises
+    ------
+    InputError
+        If the table is not readable text, has other than two columns, or a cell is no number.
+    """
+    try:
+        header, *rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line]
+        numbers = {gene: float(value) for gene, value in rows}
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path.name} is not a table of numbers a gene ({error})",
+            expected="a header and two columns separated by a tab: gene, number",
+            do="Export it again as text.",
+        ) from error
+    return numbers, header[-1]
 
 
 def alteration_percent(cohort: Cohort) -> dict[str, float]:
