@@ -18,15 +18,14 @@ from metarisk.models.bundle import load_bundle
 from metarisk.models.scoring import score_cohort
 from metarisk.score import read_scores
 from metarisk.tracking.registry import publish_bundle
-from metarisk.tracking.store import default_uri
 
 NUMBERS = ["probability", "lower", "upper"]
 FACTS = ["sample_id", "task", "target", "horizon_days", "flags", "topology_sha256", "input_sha256"]
 
 
 @pytest.fixture(scope="module")
-def registry(tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    uri = default_uri(tmp_path_factory.mktemp("registry"))
+def registry(tiny_model: Any, store_in: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
+    uri: str = store_in(tmp_path_factory.mktemp("registry"))
     publish_bundle(tiny_model.folder, name="tiny", alias="champion", uri=uri)
     return uri
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,8 +50,9 @@ def saved(bundle: ModelBundle, folder: Path, gates: GateSection) -> Path:
 
 
 def test_a_bundle_is_published_beside_itself_under_the_name_of_its_configuration(
-    trained: ModelBundle, tmp_path: Path
+    trained: ModelBundle, store_in: Callable[[Path], str], tmp_path: Path
 ) -> None:
+    store_in(tmp_path)
     published = publish(saved(trained, tmp_path / "bundle", GateSection(min_auroc={"site.bone": 0.01})))
     assert published == ("metarisk", "1", "champion", default_uri(tmp_path))
     assert resolve("models:/metarisk@champion", published.uri).version == "1"

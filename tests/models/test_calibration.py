@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -86,8 +87,6 @@ def test_levels_of_hazards_that_are_too_sure_are_brought_back(small: Any) -> Non
 
 def alone(network: Any, layout: TaskLayout) -> Any:
     """The network, asked the dated question only."""
-    from copy import copy
-
     twin = copy(network)
     twin.layout = layout
     return twin

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,6 @@ def test_an_answer_is_the_direct_path_plus_the_gated_graph_path(small: Any) -> N
 def test_without_a_graph_the_graph_part_is_zero(small: Any) -> None:
     section = small.bundle.experiment.network.model_copy(update={"graph": False})
     plan = small.bundle.ensemble.plan
-    from dataclasses import replace
-
     network = Network(replace(plan, section=section), small.bundle.topology)
     assert network.graph is None
     assert (network(*inputs(small)).graph == 0).all()
@@ -54,8 +53,6 @@ def test_every_parameter_is_reached_by_the_gradient(small: Any) -> None:
 
 
 def test_an_assay_left_out_is_an_assay_that_was_not_measured(small: Any) -> None:
-    from dataclasses import replace
-
     cohort = small.new_samples
     bare = {name: table for name, table in cohort.assays.items() if name is not Assay.EXPRESSION}
     batch = small.bundle.transform.apply(cohort)

@@ -9,8 +9,12 @@ import pytest
 
 from metarisk.data.cohort import Cohort
 from metarisk.models.answers import missing_variance, probabilities
+from metarisk.models.calibration import Calibration
+from metarisk.models.ensemble import Ensemble
 from metarisk.models.fingerprint import TrainingIds
+from metarisk.models.network import Network
 from metarisk.models.scoring import content_hashes, score_cohort
+from metarisk.nn.heads import TaskLayout
 from metarisk.schema.assays import Assay
 from metarisk.schema.scores import COLUMNS
 
@@ -108,10 +112,17 @@ def test_a_missing_assay_widens_the_interval(small: Any) -> None:
 
 
 def test_a_question_that_was_not_trained_is_answered_with_an_abstention(small: Any) -> None:
-    layout = small.bundle.ensemble.plan.layout
-    assert "response" in layout.binary
-    scores = score_cohort(small.bundle, small.new_samples.take(ONE))
-    assert not scores["flags"].str.contains("not-trained").any()
+    plan = small.bundle.ensemble.plan
+    plan = replace(plan, layout=TaskLayout(("site.bone",), {}, {}))
+    ensemble = Ensemble(plan, small.bundle.topology, [Network(plan, small.bundle.topology)])
+    calibration = Calibration(np.ones(1), np.zeros(1), {})
+    bone_only = replace(small.bundle, ensemble=ensemble, calibration=calibration)
+    scores = score_cohort(bone_only, small.new_samples.take(ONE))
+    assert scores["task"].tolist() == ["site", "metastasis", "response"] * len(ONE)
+    unasked = scores["task"] != "site"
+    assert scores.loc[unasked, ["probability", "lower", "upper"]].isna().all(axis=None)
+    assert scores.loc[unasked, "flags"].str.startswith("abstained:not-trained").all()
+    assert not scores.loc[~unasked, "flags"].str.contains("abstained").any()
 
 
 def test_a_sample_of_which_nothing_is_known_is_abstained_and_its_neighbours_are_not(small: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +21,6 @@ from metarisk.models.bundle import ModelBundle, save_bundle
 from metarisk.pathways.curated import curated_topology
 from metarisk.simulate import simulate
 from metarisk.tracking.registry import Published, publish_bundle
-from metarisk.tracking.store import default_uri
 from metarisk.train.run import train_model
 
 
@@ -59,6 +59,8 @@ class Registered(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def registered(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Registered:
-    uri = default_uri(tmp_path_factory.mktemp("registry"))
+def registered(
+    tiny: Tiny, store_in: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
+) -> Registered:
+    uri = store_in(tmp_path_factory.mktemp("registry"))
     return Registered(uri, publish_bundle(tiny.folder, name="metarisk", alias="champion", uri=uri))

@@ -6,7 +6,7 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -24,9 +24,10 @@ SECTION = TrackingSection(experiment="study")
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+def uri(store_in: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """One store for most: making its tables takes longer than the tests."""
     folder = tmp_path_factory.mktemp("store")
+    store_in(folder)
     with open_run(TrackingSection(experiment="template"), uri=default_uri(folder), name="opens the store"):
         pass
     shutil.copy(folder / "mlflow.db", folder / "template.db")

@@ -33,7 +33,7 @@ def poisoned(cohort: Cohort, rows: np.ndarray) -> Cohort:
     for assay, table in cohort.assays.items():
         values = table.values.copy()
         values[rows] = rng.normal(0, 1e3, values[rows].shape)
-        assays[assay] = replace(table, values=values, units=np.where(table.units == "", "", table.units))
+        assays[assay] = replace(table, values=values)
     clinical, endpoints = cohort.clinical.copy(), cohort.endpoints.copy()
     clinical.loc[clinical.index[rows], ["age_years", "tmb_per_mb", "fga"]] = -1e6
     clinical.loc[clinical.index[rows], "cancer_type"] = "poison"
