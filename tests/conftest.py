@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+# Before torch is imported: two threads on a busy machine wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
     from metarisk.models.bundle import ModelBundle

@@ -6,7 +6,13 @@ import pytest
 from metarisk.errors import InputError
 from metarisk.metrics import auroc
 from metarisk.train import boosting
-from metarisk.train.baselines import Baseline, fit_boosting, fit_boosting_horizon, fit_linear
+from metarisk.train.baselines import (
+    Baseline,
+    fit_boosting,
+    fit_boosting_horizon,
+    fit_linear,
+    fit_linear_horizon,
+)
 
 FITS = pytest.mark.parametrize("fit", [fit_boosting, fit_linear], ids=["boosting", "linear"])
 
@@ -175,3 +181,15 @@ def test_rows_without_follow_up_are_left_out(followed):
     missing[:9] = np.nan
     longer = fit_boosting_horizon(X, time, missing, horizon=8.0, seed=0, groups=np.arange(1500))
     np.testing.assert_array_equal(shorter.predict(X), longer.predict(X))
+
+
+def test_a_linear_model_by_a_horizon_is_the_yes_no_model_where_nobody_is_censored() -> None:
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(240, 6)).astype(np.float32)
+    time = rng.exponential(300.0 * np.exp(-X[:, 0]))
+    code = np.where(rng.random(240) < 0.7, 1.0, 2.0)
+    label = ((time <= 365.0) & (code == 1.0)).astype(float)
+    patients = np.arange(240)
+    dated = fit_linear_horizon(X, time, code, horizon=365.0, seed=0, groups=patients)
+    plain = fit_linear(X, label, seed=0, groups=patients)
+    np.testing.assert_allclose(dated.predict(X), plain.predict(X), rtol=1e-6)

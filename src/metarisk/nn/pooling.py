@@ -17,7 +17,7 @@ class PathwayPooling(nn.Module):
     Half of the channels are pooled with equal signs, the other half with the sign and size of each member's
     influence on the pathway's output (`signed_influence`), so that losing an inhibitor and gaining an
     activator push a pathway the same way. Upon both lies a learned attention weight for each gene and
-    channel, normalised within the pathway. A parent adds the mean of its children.
+    channel, normalised within the pathway. A pathway adds the mean of all pathways below it in the hierarchy.
 
     Parameters
     ----------

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from metarisk.train.boosting import fit_boosting, fit_boosting_horizon
 from metarisk.train.examples import Features, Floats
-from metarisk.train.ridge import fit_linear
+from metarisk.train.ridge import fit_linear, fit_linear_horizon
 
-__all__ = ["Baseline", "fit_boosting", "fit_boosting_horizon", "fit_linear"]
+__all__ = ["Baseline", "fit_boosting", "fit_boosting_horizon", "fit_linear", "fit_linear_horizon"]
 
 
 class Baseline(Protocol):

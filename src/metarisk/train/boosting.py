@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.metrics.censoring import censoring_curve, status_at_horizon
-from metarisk.train.examples import Examples, Features, Floats, inner_splits, labelled, telling_columns
+from metarisk.train.examples import (
+    Examples,
+    Features,
+    Floats,
+    inner_splits,
+    labelled,
+    labelled_by_horizon,
+    telling_columns,
+)
 
 _MOST_TREES = 300
 _PATIENCE = 10
@@ -105,8 +112,7 @@ def fit_boosting_horizon(
 ) -> Boosting:
     """Gradient boosting of "the event of cause 1 by the horizon", weighted by the inverse of censoring.
 
-    Rows censored before the horizon are left out and the others stand in for them with weight 1 / G, G the
-    censoring curve of these same training rows; a competing event before the horizon is a "no".
+    See `metarisk.train.examples.labelled_by_horizon` for the labels and the weights.
 
     Parameters
     ----------
@@ -126,11 +132,7 @@ def fit_boosting_horizon(
     InputError
         As `fit_boosting`, or if a time or code is negative.
     """
-    known = ~(np.isnan(np.asarray(time, dtype=float)) | np.isnan(np.asarray(event_code, dtype=float)))
-    time, event_code = time[known], event_code[known]
-    status = status_at_horizon(time, event_code, horizon, censoring_curve(time, event_code))
-    label = np.where(status.weight > 0, status.label, np.nan)
-    return _fit(labelled(X[known], label, status.weight, groups[known]), seed)
+    return _fit(labelled_by_horizon(X, time, event_code, horizon, groups), seed)
 
 
 def _fit(examples: Examples, seed: int) -> Boosting:

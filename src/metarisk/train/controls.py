@@ -14,11 +14,23 @@ from metarisk.models.answers import probabilities
 from metarisk.pathways.controls import rewired
 from metarisk.pathways.topology import Topology
 from metarisk.schema.endpoints import event_column, time_column
-from metarisk.train.baselines import Baseline, fit_boosting, fit_boosting_horizon, fit_linear
+from metarisk.train.baselines import (
+    Baseline,
+    fit_boosting,
+    fit_boosting_horizon,
+    fit_linear,
+    fit_linear_horizon,
+)
 from metarisk.train.figures import EVER, Answers, Question, answers_of
 from metarisk.train.members import Learned, OnEpoch, TrainingSet, learn, without_graph
 
-FitYesNo = Callable[..., Baseline]
+Fit = Callable[..., Baseline]
+
+# How each baseline is fitted to a yes / no target, and to "the event by a horizon".
+BASELINES: dict[str, tuple[Fit, Fit]] = {
+    "boosting": (fit_boosting, fit_boosting_horizon),
+    "linear": (fit_linear, fit_linear_horizon),
+}
 
 
 def control_answers(
@@ -52,8 +64,7 @@ def control_answers(
     if name == "rewired":
         shuffled = rewired(topology, experiment.seed)
         return model_answers(learn(training_set, shuffled, experiment, on_epoch), batch, experiment)
-    fit = fit_boosting if name == "boosting" else fit_linear
-    return _baseline_answers(fit, training_set, experiment, batch)
+    return _baseline_answers(name, training_set, experiment, batch)
 
 
 def model_answers(learned: Learned, batch: Batch, experiment: Experiment) -> Answers:
@@ -63,27 +74,21 @@ def model_answers(learned: Learned, batch: Batch, experiment: Experiment) -> Ans
 
 
 def _baseline_answers(
-    fit: FitYesNo, training_set: TrainingSet, experiment: Experiment, batch: Batch
+    name: str, training_set: TrainingSet, experiment: Experiment, batch: Batch
 ) -> dict[Question, np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    """One model a question; dated questions only for boosting, which has a censoring-weighted form."""
+    """One model a question, each with its own tuning; dated questions are weighted for censoring."""
+    fit, fit_by = BASELINES[name]
     flat, patients = training_set.batch.flat, training_set.cohort.patient_ids
     endpoints: pd.DataFrame = training_set.cohort.endpoints
     answers = {}
-    for name in training_set.layout.binary:
-        labels = endpoints[name].to_numpy(np.float64)
+    for endpoint in training_set.layout.binary:
+        labels = endpoints[endpoint].to_numpy(np.float64)
         model = fit(flat, labels, seed=experiment.seed, groups=patients)
-        answers[Question(name, EVER)] = model.predict(batch.flat)
-    for name in training_set.layout.timed if fit is fit_boosting else ():
-        time, event = (endpoints[column(name)].to_numpy(np.float64) for column in (time_column, event_column))
-        known = np.flatnonzero(~np.isnan(time) & ~np.isnan(event))
+        answers[Question(endpoint, EVER)] = model.predict(batch.flat)
+    for endpoint in training_set.layout.timed:
+        time = endpoints[time_column(endpoint)].to_numpy(np.float64)
+        event = endpoints[event_column(endpoint)].to_numpy(np.float64)
         for horizon in experiment.tasks.horizons_days:
-            dated = fit_boosting_horizon(
-                flat[known],
-                time[known],
-                event[known].astype(np.int64),
-                horizon=horizon,
-                seed=experiment.seed,
-                groups=patients[known],
-            )
-            answers[Question(name, horizon)] = dated.predict(batch.flat)
+            dated = fit_by(flat, time, event, horizon=horizon, seed=experiment.seed, groups=patients)
+            answers[Question(endpoint, horizon)] = dated.predict(batch.flat)
     return answers

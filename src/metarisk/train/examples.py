@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.errors import InputError
+from metarisk.metrics.censoring import censoring_curve, status_at_horizon
 
 Features = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -75,6 +76,39 @@ def labelled(X: Features, y: NDArray[Any], weight: Floats, groups: NDArray[Any])
     examples = Examples(X, label, weight, groups).take(np.flatnonzero(~np.isnan(label)))
     _check_classes(examples)
     return examples
+
+
+def labelled_by_horizon(
+    X: Features, time: NDArray[Any], event_code: NDArray[Any], horizon: float, groups: NDArray[Any]
+) -> Examples:
+    """Rows whose state at a horizon is known, weighted for those censored before it.
+
+    Rows censored before the horizon are left out and the others stand in for them with weight 1 / G, G the
+    censoring curve of these same rows; a competing event before the horizon is a "no".
+
+    Parameters
+    ----------
+    X
+        Shape (N, F), NaN where unknown.
+    time
+        Days to the event or to last contact, NaN unknown (left out), shape (N,).
+    event_code
+        0 censored, 1 the cause, 2 .. competing causes, NaN unknown (left out), shape (N,).
+    horizon
+        Days.
+    groups
+        Patient of each row, shape (N,).
+
+    Raises
+    ------
+    InputError
+        As `labelled`, or if a time or code is negative.
+    """
+    known = ~(np.isnan(np.asarray(time, dtype=float)) | np.isnan(np.asarray(event_code, dtype=float)))
+    time, event_code = time[known], event_code[known]
+    status = status_at_horizon(time, event_code, horizon, censoring_curve(time, event_code))
+    label = np.where(status.weight > 0, status.label, np.nan)
+    return labelled(X[known], label, status.weight, groups[known])
 
 
 def inner_splits(examples: Examples, seed: int) -> Iterator[tuple[Examples, Examples]]:

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.train.examples import Examples, Features, Floats, inner_splits, labelled, telling_columns
+from metarisk.train.examples import (
+    Examples,
+    Features,
+    Floats,
+    inner_splits,
+    labelled,
+    labelled_by_horizon,
+    telling_columns,
+)
 
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C, the inverse strength of the ridge
 _FEWEST_DIFFERING = 5
@@ -77,7 +85,36 @@ def fit_linear(X: Features, y: NDArray[Any], *, seed: int, groups: NDArray[Any])
     InputError
         If lengths differ, or fewer than two patients have the event or are without it.
     """
-    examples = labelled(X, y, np.ones(len(X)), groups)
+    return _fit(labelled(X, y, np.ones(len(X)), groups), seed)
+
+
+def fit_linear_horizon(
+    X: Features,
+    time: NDArray[Any],
+    event_code: NDArray[Any],
+    *,
+    horizon: float,
+    seed: int,
+    groups: NDArray[Any],
+) -> Ridge:
+    """Ridge logistic regression of "the event of cause 1 by the horizon", weighted for censoring.
+
+    Parameters
+    ----------
+    X, time, event_code, horizon, groups
+        As in `metarisk.train.examples.labelled_by_horizon`.
+    seed
+        Equal seeds give equal models.
+
+    Raises
+    ------
+    InputError
+        As `fit_linear`, or if a time or code is negative.
+    """
+    return _fit(labelled_by_horizon(X, time, event_code, horizon, groups), seed)
+
+
+def _fit(examples: Examples, seed: int) -> Ridge:
     losses = [_losses(training, held) for training, held in inner_splits(examples, seed)]
     penalty = _PENALTIES[int(np.argmin(np.mean(losses, axis=0)))]
     columns = _columns(examples)
