@@ -147,9 +147,8 @@ def test_a_bad_row_is_named_by_file_and_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, sentence: str
 ) -> None:
     header = "\t".join(module.EDGE_COLUMNS)
-    (tmp_path / "circuits").mkdir()
-    (tmp_path / "circuits" / "x.tsv").write_text(text.replace("HEAD", header))
-    monkeypatch.setattr(module, "files", lambda package: tmp_path)
+    (tmp_path / "x.tsv").write_text(text.replace("HEAD", header))
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
     with pytest.raises(TopologyError, match=sentence):
         module.curated_edges.__wrapped__()
 

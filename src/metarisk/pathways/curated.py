@@ -11,6 +11,7 @@ from pathlib import Path
 from metarisk.errors import TopologyError, nearest
 from metarisk.pathways.topology import RELATIONS, Edge, Topology, assemble
 
+FOLDER = Path(__file__).parent / "circuits"
 LICENCE = "Apache-2.0 (metarisk curated)"
 FAMILY_PREFIX = "family:"
 
@@ -140,9 +141,8 @@ def therapies() -> tuple[TherapyTarget, ...]:
 
 
 def _files() -> list[Path]:
-    folder = Path(__file__).parent / "circuits"
     return sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".tsv")), key=lambda file: file.name
+        (file for file in FOLDER.iterdir() if file.name.endswith(".tsv")), key=lambda file: file.name
     )
 
 
