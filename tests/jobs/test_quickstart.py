@@ -11,7 +11,7 @@ from metarisk.jobs.quickstart import QuickstartResult, embedded_experiment, quic
 from metarisk.models.bundle import load_bundle
 from metarisk.score import read_scores
 
-SAMPLES = 800  # with fewer the gates of the embedded configuration may rightly refuse
+SAMPLES = 500
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +54,11 @@ def test_a_taken_folder_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_the_embedded_experiment_takes_another_size_and_seed_and_nothing_else() -> None:
+def test_another_size_or_seed_changes_nothing_else_but_the_gates_of_the_size() -> None:
     usual, other = embedded_experiment(None, 0), embedded_experiment(123, 7)
     assert other.simulation is not None
     assert (other.simulation.samples, other.seed) == (123, 7)
-    restored = other.model_copy(update={"simulation": usual.simulation, "seed": usual.seed})
+    restored = other.model_copy(
+        update={"simulation": usual.simulation, "seed": usual.seed, "gates": usual.gates}
+    )
     assert restored == usual

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from metarisk.config import load_experiment
-from metarisk.config.experiment import Experiment
+from metarisk.config.experiment import Experiment, GateSection
 from metarisk.files import check_free
 from metarisk.jobs.train import OnProgress, train_tracked
 
@@ -134,13 +134,16 @@ def quickstart(
 
 
 def embedded_experiment(samples: int | None, seed: int) -> Experiment:
-    """The configuration that ships with the package, with another size or seed."""
+    """The configuration that ships with the package, with another size or seed.
+
+    Its gates are meant for its own size; another size is published without them.
+    """
     with as_file(files("metarisk.config") / "quickstart.yaml") as path:
         experiment = load_experiment(path)
-    simulation = experiment.simulation
-    if simulation is not None and samples is not None:
-        simulation = simulation.model_copy(update={"samples": samples})
-    return experiment.model_copy(update={"simulation": simulation, "seed": seed})
+    if samples is None or experiment.simulation is None:
+        return experiment.model_copy(update={"seed": seed})
+    simulation = experiment.simulation.model_copy(update={"samples": samples})
+    return experiment.model_copy(update={"simulation": simulation, "seed": seed, "gates": GateSection()})
 
 
 def recovered(trained: Trained, simulation: Simulation) -> list[Rank]:
