@@ -110,22 +110,14 @@ def fit_boosting_horizon(
     seed: int,
     groups: NDArray[Any],
 ) -> Boosting:
-    """Gradient boosting of "the event of cause 1 by the horizon", weighted by the inverse of censoring.
-
-    See `metarisk.train.examples.labelled_by_horizon` for the labels and the weights.
+    """Gradient boosting of "the event of cause 1 by the horizon", weighted for censoring.
 
     Parameters
     ----------
-    X
-        Shape (N, F), NaN where unknown.
-    time
-        Days to the event or to last contact, NaN unknown (left out), shape (N,).
-    event_code
-        0 censored, 1 the cause, 2 .. competing causes, NaN unknown (left out), shape (N,).
-    horizon
-        Days.
-    seed, groups
-        As in `fit_boosting`.
+    X, time, event_code, horizon, groups
+        As in `metarisk.train.examples.labelled_by_horizon`.
+    seed
+        Equal seeds give equal models.
 
     Raises
     ------
