@@ -112,7 +112,7 @@ def test_therapies_cover_twenty_classes_and_nearly_all_targets_are_nodes() -> No
 
 
 def test_loading_takes_a_fraction_of_a_second_and_no_heavy_library() -> None:
-    # The goal is 0.2 s, met on a quiet machine (0.12 s); the limit leaves room for a busy one.
+    # The goal is 0.2 s, numpy included, met on a quiet machine; the limit leaves room for a busy one.
     script = (
         "import sys, time; start = time.process_time()\n"
         "from metarisk.pathways import curated_topology\n"

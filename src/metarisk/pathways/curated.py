@@ -108,11 +108,10 @@ def curated_edges() -> tuple[CuratedEdge, ...]:
     TopologyError
         If a row is not an edge.
     """
-    found = []
+    found: list[CuratedEdge] = []
     for file in _files():
         if not file.name.startswith(("circuits_", "references", "therapies")):
-            family = file.name.removesuffix(".tsv")
-            found += [_edge(where, row, family) for where, row in _rows(file, EDGE_COLUMNS)]
+            found += _edges_of(file)
     return tuple(found)
 
 
@@ -147,57 +146,60 @@ def _files() -> list[Path]:
 
 
 def _tables(prefix: str, columns: tuple[str, ...]) -> list[Row]:
-    return [row for file in _files() if file.name.startswith(prefix) for _, row in _rows(file, columns)]
+    return [
+        dict(zip(columns, cells, strict=True))
+        for file in _files()
+        if file.name.startswith(prefix)
+        for _, cells in _rows(file, columns)
+    ]
 
 
-def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, Row]]:
-    """Rows with the place each one stands at, such as ``growth.tsv line 12``."""
+def _rows(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
+    """Cells of each row with the line it stands at."""
     text = file.read_text(encoding="utf-8")
     # One look at the whole file spares a look at each of its fifty thousand cells.
     suspect = EMPTY_OR_PADDED.search(text) is not None
-    lines = (line.split("\t") if line else [] for line in text.splitlines())
-    header = tuple(next(lines, ()))
+    lines = text.splitlines()
+    header = tuple(lines[0].split("\t")) if lines else ()
     if header != columns:
         raise TopologyError(
             f"{file.name} has the columns {', '.join(header) or '(none)'}",
             expected=", ".join(columns),
             do="Restore the header line.",
         )
-    for number, cells in enumerate(lines, start=2):
-        if not cells:
+    for number, line in enumerate(lines[1:], start=2):
+        if not line:
             continue
+        cells = line.split("\t")
         if len(cells) != len(columns) or (suspect and not all(map(_filled, columns, cells))):
             raise TopologyError(
                 f"{file.name} line {number} has {len(cells)} cells, some empty or padded: {cells}",
                 expected=f"{len(columns)} filled cells",
                 do="Separate the cells by one tab each and leave none empty.",
             )
-        yield f"{file.name} line {number}", dict(zip(columns, cells, strict=True))
+        yield number, cells
 
 
 def _filled(column: str, cell: str) -> bool:
     return cell == cell.strip() and bool(cell or column in MAY_BE_EMPTY)
 
 
-def _edge(where: str, row: Row, family: str) -> CuratedEdge:
-    if row["sign"] not in SIGNS:
-        raise TopologyError(
-            f"{where} has sign {row['sign']!r}",
+def _edges_of(file: Path) -> Iterator[CuratedEdge]:
+    """Edges of one family's file."""
+    family = file.name.removesuffix(".tsv")
+    for number, (source, target, relation, sign, circuit, evidence) in _rows(file, EDGE_COLUMNS):
+        if sign not in SIGNS or relation not in RELATIONS or source == target:
+            raise _refusal(f"{file.name} line {number}", source, relation, sign)
+        yield CuratedEdge(source, target, relation, SIGNS[sign], circuit, evidence, family)
+
+
+def _refusal(where: str, source: str, relation: str, sign: str) -> TopologyError:
+    if sign not in SIGNS:
+        return TopologyError(
+            f"{where} has sign {sign!r}",
             expected="1, -1 or 0",
             do="Say whether the source raises or lowers the target.",
         )
-    if row["relation"] not in RELATIONS:
-        raise TopologyError(
-            f"{where} has relation {row['relation']!r}", do=nearest(row["relation"], RELATIONS)
-        )
-    if row["source"] == row["target"]:
-        raise TopologyError(f"{where} joins {row['source']} to itself", do="Remove the row.")
-    return CuratedEdge(
-        source=row["source"],
-        target=row["target"],
-        relation=row["relation"],
-        sign=SIGNS[row["sign"]],
-        circuit=row["circuit"],
-        evidence=row["evidence"],
-        family=family,
-    )
+    if relation not in RELATIONS:
+        return TopologyError(f"{where} has relation {relation!r}", do=nearest(relation, RELATIONS))
+    return TopologyError(f"{where} joins {source} to itself", do="Remove the row.")

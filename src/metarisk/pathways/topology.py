@@ -254,11 +254,12 @@ def _onto(edges: EdgeColumns, genes: tuple[str, ...]) -> EdgeColumns:
 
 
 def _columns(name: str, edges: Sequence[Edge]) -> EdgeColumns:
+    relation = {relation: index for index, relation in enumerate(RELATIONS)}
     for edge in edges:
-        _check_edge(name, edge)
+        if edge.relation not in relation or edge.sign not in (-1, 0, 1) or edge.source == edge.target:
+            raise _refusal(name, edge)
     genes = tuple(sorted({gene for edge in edges for gene in (edge.source, edge.target)}))
     place = {gene: index for index, gene in enumerate(genes)}
-    relation = {relation: index for index, relation in enumerate(RELATIONS)}
     return EdgeColumns(
         genes=genes,
         source=np.array([place[edge.source] for edge in edges], dtype=np.int32),
@@ -268,19 +269,18 @@ def _columns(name: str, edges: Sequence[Edge]) -> EdgeColumns:
     )
 
 
-def _check_edge(name: str, edge: Edge) -> None:
+def _refusal(name: str, edge: Edge) -> TopologyError:
     where = f"{name}: edge {edge.source} -> {edge.target}"
     if edge.relation not in RELATIONS:
-        raise TopologyError(
+        return TopologyError(
             f"{where} has relation {edge.relation!r}",
             expected=f"one of {', '.join(RELATIONS)}",
             do="Map the relation before assembling.",
         )
     if edge.sign not in (-1, 0, 1):
-        raise TopologyError(
+        return TopologyError(
             f"{where} has sign {edge.sign}", expected="-1, 0 or 1", do="Correct or remove the edge."
         )
-    if edge.source == edge.target:
-        raise TopologyError(
-            f"{where} joins a gene to itself", expected="two different genes", do="Remove the edge."
-        )
+    return TopologyError(
+        f"{where} joins a gene to itself", expected="two different genes", do="Remove the edge."
+    )
