@@ -135,4 +135,6 @@ def _categories(
         shown = shown.str.upper().map(_SEXES)
     if name == "race":
         shown = shown.str.capitalize()
-    return shown.astype(object).where(~is_missing(text) & shown.notna(), None)
+    values = shown.to_numpy(dtype=object, copy=True)
+    values[np.asarray(is_missing(text) | shown.isna(), dtype=bool)] = None
+    return pd.Series(values, index=shown.index, dtype=object)

@@ -50,8 +50,9 @@ def rows_of(cohort: Cohort) -> pd.DataFrame:
     for name in (*NUMERIC, *CATEGORICAL):
         if name in clinical:
             column = clinical[name]
-            text = column.astype(object).where(column.notna(), None)
-            columns[name] = column.to_numpy() if name in NUMERIC else text.to_numpy()
+            text = column.to_numpy(dtype=object, copy=True)
+            text[column.isna().to_numpy()] = None
+            columns[name] = column.to_numpy() if name in NUMERIC else text
     for assay, table in cohort.assays.items():
         maps = _maps_of(table)
         columns[assay.value] = pd.Series(maps, dtype=object)

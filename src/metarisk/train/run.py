@@ -83,7 +83,7 @@ def train_model(
         models[name] = control_answers(
             name, training_set, topology, experiment, test, partial(on_epoch, name)
         )
-    groups = test.clinical.reindex(columns=list({"patient_id", experiment.evaluation.within}))
+    groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
     figures = held_out_figures(models, test.endpoints, training.endpoints, groups, experiment.evaluation)
     provenance = _provenance(cohort, training, test)
     bundle = ModelBundle(
@@ -148,5 +148,7 @@ def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, obj
 
 def _json_rows(figures: pd.DataFrame) -> list[dict[str, object]]:
     """Rows as plain values, NaN as null."""
-    rows = figures.astype(object).where(figures.notna(), None)
-    return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in figures.to_dict("records")
+    ]
