@@ -203,3 +203,16 @@ def test_chunks_of_samples_give_the_same_answers(
     np.testing.assert_allclose(
         score_cohort(small.bundle, small.new_samples)["probability"], whole["probability"], atol=1e-6
     )
+
+
+def test_a_sample_known_only_on_the_graph_is_answered() -> None:
+    from metarisk.features.batch import AssayInput, Batch
+    from metarisk.models.scoring import nothing_measured
+    from metarisk.schema.assays import Assay
+
+    measured = np.array([[True, False], [False, False]])
+    batch = Batch(
+        {Assay.EXPRESSION: AssayInput(np.zeros((2, 2, 1), np.float32), measured)},
+        np.full((2, 3), np.nan, dtype=np.float32),
+    )
+    assert nothing_measured(batch).tolist() == [False, True]

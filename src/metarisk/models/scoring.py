@@ -38,7 +38,7 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     batch = bundle.transform.apply(cohort)
     horizons = bundle.experiment.tasks.horizons_days
     answers = probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
-    blank = np.asarray(np.isnan(batch.flat).all(axis=1))
+    blank = nothing_measured(batch)
     parts = [_answered(cohort, answer, blank) for answer in answers]
     parts += [_abstained(cohort, question) for question in _unanswered(answers)]
     table = pd.concat(parts, ignore_index=True)
@@ -53,6 +53,14 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     table["bundle_sha256"] = bundle.sha256
     table["topology_sha256"] = bundle.topology.sha256
     return table[list(COLUMNS)].astype(DTYPES)
+
+
+def nothing_measured(batch: Batch) -> NDArray[np.bool_]:
+    """True for a sample of which neither the flat table nor a gene of the graph is known, shape (N,)."""
+    blank = np.asarray(np.isnan(batch.flat).all(axis=1))
+    for entry in batch.assays.values():
+        blank &= ~entry.measured.any(axis=1)
+    return blank
 
 
 def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[str]:
