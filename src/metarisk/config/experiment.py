@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from metarisk.config.section import Section
 from metarisk.schema.assays import Assay
-from metarisk.schema.clinical import CATEGORICAL, NUMERIC, leakage_reason
+from metarisk.schema.clinical import CATEGORICAL, NUMERIC, is_clinical_number, leakage_reason
 from metarisk.schema.endpoints import SITES, TIMED
 
 
@@ -114,7 +114,7 @@ class FeatureSection(Section):
             reason = leakage_reason(column)
             if reason:
                 raise ValueError(f"{column!r} cannot be a feature: {reason}")
-            if column not in NUMERIC and column not in CATEGORICAL:
+            if not is_clinical_number(column) and column not in CATEGORICAL:
                 raise ValueError(f"{column!r} is not one of {', '.join((*NUMERIC, *CATEGORICAL))}")
         return columns
 

@@ -12,127 +12,32 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from metarisk.config.section import Section
-from metarisk.schema.assays import ASSAYS, Assay
+from metarisk.config.study_endpoints import (
+    AgesAtEvents,
+    EndpointColumns,
+    FirstEvent,
+    FollowUp,
+    SiteText,
+    Threshold,
+    YesNo,
+)
+from metarisk.config.study_tables import AssayFile, CallsFile, ClinicalFile, DatedFile, ExtraNumber
 
-TimeUnit = Literal["days", "months", "years"]
-
-
-class YesNo(Section):
-    """A column that says yes, no, or nothing: whatever is neither yes nor no stays unknown."""
-
-    column: str
-    yes: tuple[str, ...] = Field(min_length=1)
-    no: tuple[str, ...] = Field(min_length=1)
-
-
-class FollowUp(Section):
-    """A column of time from baseline and a column of status."""
-
-    time: str
-    unit: TimeUnit
-    status: str
-    event: tuple[str, ...] = Field(min_length=1)
-    censored: tuple[str, ...] = Field(min_length=1)
-
-
-class AgesAtEvents(Section):
-    """First metastasis after baseline, from the patient's age at each event.
-
-    A patient whose metastasis is not later than baseline was already metastatic: not at risk, so unknown.
-    """
-
-    baseline: str
-    metastasis: str
-    death: str
-    last_contact: str
-    unit: TimeUnit = "years"
-
-
-class EndpointColumns(Section):
-    """Where each endpoint stands in the study's clinical tables.
-
-    Attributes
-    ----------
-    rows
-        Rows at which the clock of these endpoints starts: column of the source -> accepted values. The
-        endpoints of every other row are unknown. Where it is empty, they hold for all rows.
-    """
-
-    rows: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    sites: dict[str, YesNo] = Field(default_factory=dict)
-    metastatic: YesNo | None = None
-    response: YesNo | None = None
-    metastasis: AgesAtEvents | None = None
-    os: FollowUp | None = None
-    pfs: FollowUp | None = None
-
-
-class AssayFile(Section):
-    """One matrix of one assay.
-
-    Attributes
-    ----------
-    assay
-        What was measured.
-    file
-        Path below the study's folder: TSV, CSV (optionally gzipped) or parquet.
-    unit
-        One of the units that the assay may be declared in.
-    orientation
-        ``genes_in_rows`` (a column of gene ids, then a column a sample) or ``samples_in_rows``.
-    id_column
-        Name of the column of gene ids (genes in rows) or sample ids (samples in rows).
-    id_type
-        How the genes are named.
-    cohort
-        Value of the clinical table's cohort column that these samples belong to; sample ids then need to be
-        unique only within it.
-    scale
-        Number that every value is multiplied by to reach the unit, e.g. 0.05 for int8 of 20 x log2 ratio.
-    pseudocount
-        What was added before the logarithm was taken; values of a log2 unit are told again as log2(x + 1).
-    """
-
-    assay: Assay
-    file: Path
-    unit: str
-    orientation: Literal["genes_in_rows", "samples_in_rows"]
-    id_column: str
-    id_type: Literal["symbol", "entrez", "ensembl"] = "symbol"
-    cohort: str | None = None
-    scale: float = 1.0
-    pseudocount: float = Field(default=1.0, gt=0.0, le=100.0)
-
-    @model_validator(mode="after")
-    def _unit_belongs_to_assay(self) -> AssayFile:
-        known = ASSAYS[self.assay].units
-        if self.unit not in known:
-            raise ValueError(f"unit {self.unit!r} is not one of {', '.join(known)} for assay {self.assay}")
-        return self
-
-
-class ClinicalFile(Section):
-    """The clinical table of a folder of plain tables.
-
-    Attributes
-    ----------
-    file
-        Path below the study's folder.
-    sample_column
-        Column of sample ids.
-    patient_column
-        Column of patient ids; where it is absent or blank, the sample id stands for the patient.
-    patient_pattern
-        Regular expression with one group that finds the patient in the sample id where the column is blank.
-    cohort_column
-        Column that names the cohort of each sample; ids are then written ``cohort:id``.
-    """
-
-    file: Path
-    sample_column: str
-    patient_column: str | None = None
-    patient_pattern: str | None = None
-    cohort_column: str | None = None
+__all__ = [
+    "StudyFile",
+    "AssayFile",
+    "CallsFile",
+    "ClinicalFile",
+    "DatedFile",
+    "ExtraNumber",
+    "EndpointColumns",
+    "AgesAtEvents",
+    "FirstEvent",
+    "FollowUp",
+    "SiteText",
+    "Threshold",
+    "YesNo",
+]
 
 
 class StudyFile(Section):
@@ -170,6 +75,12 @@ class StudyFile(Section):
         Where the class of a mutation comes from: ``classification`` (the MAF's column), ``alleles`` (length
         of the change), or ``auto``, the column where it exists. A model trained on a study without the
         column reads others best by ``alleles`` too.
+    extras
+        Clinical numbers that the schema does not have.
+    dated
+        Values of a patient at several times.
+    calls
+        Lists of alterations of a folder of plain tables.
     """
 
     name: str
@@ -189,6 +100,9 @@ class StudyFile(Section):
     endpoints: EndpointColumns = EndpointColumns()
     clinical_file: ClinicalFile | None = None
     assays: tuple[AssayFile, ...] = ()
+    calls: tuple[CallsFile, ...] = ()
+    extras: dict[str, ExtraNumber] = Field(default_factory=dict)
+    dated: tuple[DatedFile, ...] = ()
 
     @model_validator(mode="after")
     def _tables_are_declared(self) -> StudyFile:

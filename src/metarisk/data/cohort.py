@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarisk.data.dated import check_dated, no_dated_values
 from metarisk.errors import InputError, first_ten
 from metarisk.schema.assays import ASSAYS, Assay
 from metarisk.schema.endpoints import endpoint_columns
@@ -33,6 +34,8 @@ class AssayTable:
         Shape (N, G, C) with the channels of `ASSAYS`; NaN where a gene was not measured in a sample.
     units
         Declared unit of each row, shape (N,); empty text where the assay is missing for that sample.
+    panels
+        Gene panel of each row, shape (N,); empty text where none is declared, or nothing was measured.
     """
 
     assay: Assay
@@ -40,13 +43,17 @@ class AssayTable:
     genes: tuple[str, ...]
     values: FloatArray
     units: NDArray[np.str_]
+    panels: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype="U1"))
 
     def __post_init__(self) -> None:
+        if not len(self.panels):
+            object.__setattr__(self, "panels", np.full(len(self.sample_ids), ""))
         expected = (len(self.sample_ids), len(self.genes), len(ASSAYS[self.assay].channels))
-        if self.values.shape != expected or self.units.shape != expected[:1]:
+        shapes = (self.values.shape, self.units.shape, self.panels.shape)
+        if shapes != (expected, expected[:1], expected[:1]):
             raise InputError(
-                f"{self.assay} has values of shape {self.values.shape} and units of shape {self.units.shape}",
-                expected=f"values {expected} and units {expected[:1]}",
+                f"{self.assay} has values, units and panels of shapes {shapes}",
+                expected=f"values {expected}, units and panels {expected[:1]}",
                 do="Build the table with one row a sample, one column a gene, one channel a number.",
             )
 
@@ -58,7 +65,11 @@ class AssayTable:
     def take(self, rows: NDArray[np.intp]) -> AssayTable:
         """Rows in the order asked for."""
         return replace(
-            self, sample_ids=self.sample_ids[rows], values=self.values[rows], units=self.units[rows]
+            self,
+            sample_ids=self.sample_ids[rows],
+            values=self.values[rows],
+            units=self.units[rows],
+            panels=self.panels[rows],
         )
 
     def align(self, sample_ids: NDArray[np.str_]) -> AssayTable:
@@ -67,7 +78,8 @@ class AssayTable:
         values = np.full((len(sample_ids), *self.values.shape[1:]), np.nan, dtype=np.float32)
         values[position >= 0] = self.values[position[position >= 0]]
         units = np.where(position >= 0, self.units[position], "")
-        return AssayTable(self.assay, sample_ids, self.genes, values, units)
+        panels = np.where(position >= 0, self.panels[position], "")
+        return AssayTable(self.assay, sample_ids, self.genes, values, units, panels)
 
 
 @dataclass(frozen=True)
@@ -82,11 +94,14 @@ class Provenance:
         Terms the data come under.
     sha256
         Hash over the source files.
+    build
+        Genome build of its positions, ``hg19`` or ``hg38``; empty text where it has none.
     """
 
     name: str
     licence: str
     sha256: str
+    build: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,12 +119,15 @@ class Cohort:
         Columns of `endpoint_columns`, same index; NaN is unknown.
     provenance
         Source, licence and hash.
+    dated
+        Values of patients at several times, columns `metarisk.data.dated.DATED_COLUMNS`; often without rows.
     """
 
     clinical: pd.DataFrame
     assays: Mapping[Assay, AssayTable]
     endpoints: pd.DataFrame
     provenance: Provenance
+    dated: pd.DataFrame = field(default_factory=no_dated_values)
 
     @staticmethod
     def join(
@@ -117,23 +135,26 @@ class Cohort:
         assays: Iterable[AssayTable],
         endpoints: pd.DataFrame,
         provenance: Provenance,
+        dated: pd.DataFrame | None = None,
     ) -> Cohort:
         """Align assays and endpoints to the clinical table's samples; what a sample lacks is missing.
 
         Raises
         ------
         InputError
-            If there is no sample, an id stands twice, an endpoint is unknown to the schema, or an assay
-            shares no sample with the clinical table.
+            If there is no sample, an id stands twice, an endpoint or a dated variable is unknown to the
+            schema, or an assay shares no sample with the clinical table.
         """
+        dated = no_dated_values() if dated is None else dated
         _check_clinical(clinical, provenance)
         _check_endpoints(endpoints)
+        check_dated(dated)
         sample_ids = clinical.index.to_numpy(dtype=str)
         aligned: dict[Assay, AssayTable] = {}
         for table in assays:
             _check_overlap(table, sample_ids)
             aligned[table.assay] = table.align(sample_ids)
-        return Cohort(clinical, aligned, endpoints.reindex(clinical.index), provenance)
+        return Cohort(clinical, aligned, endpoints.reindex(clinical.index), provenance, dated)
 
     def __len__(self) -> int:
         """Count the samples N."""
@@ -152,17 +173,20 @@ class Cohort:
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Cohort:
         """Rows in the order asked for, or those where a mask is True."""
         index = np.flatnonzero(rows) if rows.dtype == np.bool_ else np.asarray(rows, dtype=np.intp)
+        clinical = self.clinical.iloc[index]
+        theirs = self.dated["patient_id"].isin(clinical["patient_id"]).to_numpy()
         return Cohort(
-            self.clinical.iloc[index],
+            clinical,
             {assay: table.take(index) for assay, table in self.assays.items()},
             self.endpoints.iloc[index],
             self.provenance,
+            self.dated if theirs.all() else self.dated[theirs],
         )
 
     def content_sha256(self) -> str:
         """Hash over every value of the cohort; equal cohorts have equal hashes on every machine."""
         digest = hashlib.sha256()
-        for frame in (self.clinical, self.endpoints):
+        for frame in (self.clinical, self.endpoints, *((self.dated,) if len(self.dated) else ())):
             digest.update(frame.to_csv(float_format="%.9g").encode())
         for assay in sorted(self.assays):
             table = self.assays[assay]

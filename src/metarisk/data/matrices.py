@@ -97,8 +97,9 @@ def with_channels(assay: Assay, values: FloatArray) -> FloatArray:
     if assay is not Assay.MUTATION:
         return values[:, :, None]
     zeros = np.where(np.isnan(values), np.float32(np.nan), np.float32(0.0))
-    missense = MUTATION_CHANNELS.index("missense")
-    return np.stack([values if c == missense else zeros for c in range(len(MUTATION_CHANNELS))], axis=2)
+    unknown = np.full_like(values, np.nan)
+    told = {"missense": values, "hotspot": unknown}
+    return np.stack([told.get(channel, zeros) for channel in MUTATION_CHANNELS], axis=2)
 
 
 def _usable_samples(matrix: Matrix, unit: str, found: Found) -> Matrix:
@@ -205,4 +206,5 @@ def stack_tables(tables: Sequence[AssayTable], found: Found) -> AssayTable:
         values[start:stop, column.get_indexer(pd.Index(list(table.genes)))] = table.values
         start = stop
     units = np.concatenate([table.units for table in tables])
-    return AssayTable(tables[0].assay, sample_ids, genes, values, units)
+    panels = np.concatenate([table.panels for table in tables])
+    return AssayTable(tables[0].assay, sample_ids, genes, values, units, panels)

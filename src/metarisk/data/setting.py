@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from metarisk.config.study import StudyFile
 from metarisk.data.cohort import AssayTable
+from metarisk.data.dated import no_dated_values
 from metarisk.data.genes import GeneTable, Resolution
 
 
@@ -50,9 +51,12 @@ class Parts:
         One table an assay.
     files
         Every file that was read.
+    dated
+        Values of patients at several times.
     """
 
     clinical: pd.DataFrame
     endpoints: pd.DataFrame
     assays: tuple[AssayTable, ...]
     files: tuple[Path, ...]
+    dated: pd.DataFrame = field(default_factory=no_dated_values)

@@ -78,7 +78,8 @@ def inspect_study(
     if setting is None or parts is None or errors_of(found):
         return StudyReading(None, tuple(found))
     try:
-        cohort = Cohort.join(parts.clinical, parts.assays, parts.endpoints, _provenance(setting.study, parts))
+        provenance = _provenance(setting.study, parts)
+        cohort = Cohort.join(parts.clinical, parts.assays, parts.endpoints, provenance, parts.dated)
     except InputError as caught:
         return StudyReading(None, (*found, from_exception(setting.study.name, caught)))
     return StudyReading(cohort, tuple(found))
@@ -138,7 +139,7 @@ def _find_study(path: Path, data_root: Path | None) -> tuple[StudyFile, Path]:
 
 
 def _provenance(study: StudyFile, parts: Parts) -> Provenance:
-    return Provenance(study.name, study.licence, _sha256_of(parts.files))
+    return Provenance(study.name, study.licence, _sha256_of(parts.files), study.build or "")
 
 
 def _sha256_of(files: Sequence[Path]) -> str:

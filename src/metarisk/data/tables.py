@@ -129,7 +129,7 @@ def _matrix(declared: AssayFile, table: NumberTable, prefix: str, found: Found) 
 
 def _in_unit(declared: AssayFile, values: NDArray[np.float32]) -> NDArray[np.float32]:
     scaled = values if declared.scale == 1.0 else values * np.float32(declared.scale)
-    if declared.pseudocount == 1.0 or not declared.unit.startswith("log2_"):
+    if declared.pseudocount in (None, 1.0) or not declared.unit.startswith("log2_"):
         return scaled
     linear = np.maximum(np.exp2(scaled) - np.float32(declared.pseudocount), 0.0)
     return np.log2(linear + 1.0).astype(np.float32)

@@ -43,7 +43,8 @@ class AssaySpec:
 # Units that are already relative to the cohort's own mean of each gene.
 CENTRED_UNITS = frozenset({"z_score"})
 
-MUTATION_CHANNELS = ("truncating", "missense", "in_frame")
+# The class of a mutation, and whether it stands at a recurrent position (NaN where nobody can tell).
+MUTATION_CHANNELS = ("truncating", "missense", "in_frame", "hotspot")
 
 ASSAYS: dict[Assay, AssaySpec] = {
     Assay.MUTATION: AssaySpec(MUTATION_CHANNELS, ("calls",)),
@@ -63,8 +64,8 @@ ASSAYS: dict[Assay, AssaySpec] = {
             "z_score",
         ),
     ),
-    Assay.METHYLATION: AssaySpec(("level",), ("beta",)),
-    Assay.MICRORNA: AssaySpec(("level",), ("log2_rpm", "z_score")),
+    Assay.METHYLATION: AssaySpec(("level",), ("beta", "m_value")),
+    Assay.MICRORNA: AssaySpec(("level",), ("log2_rpm", "log2_intensity", "z_score")),
     Assay.PROTEIN: AssaySpec(("level",), ("z_score", "log2_intensity")),
     Assay.METABOLITE: AssaySpec(("level",), ("z_score", "log2_intensity"), level="feature"),
     Assay.SIGNATURE: AssaySpec(("level",), ("score", "z_score"), level="pathway"),

@@ -24,6 +24,13 @@ NUMERIC: dict[str, NumericColumn] = {
     "albumin_g_per_dl": NumericColumn("g/dL", 0.5, 7.0),
     "nlr": NumericColumn("neutrophil to lymphocyte ratio", 0.0, 300.0),
     "therapy_line": NumericColumn("line of therapy, 1 = first", 1.0, 20.0),
+    "pdl1_percent": NumericColumn("% of cells stained for PD-L1", 0.0, 100.0),
+    "bmi": NumericColumn("kg/m2", 8.0, 120.0),
+    "hemoglobin_g_per_dl": NumericColumn("g/dL", 2.0, 25.0),
+    "platelets_per_nl": NumericColumn("10^9 per litre", 1.0, 3000.0),
+    "ctdna_fraction": NumericColumn("fraction of cell-free DNA that is the tumour's", 0.0, 1.0),
+    "ctdna_mtm_per_ml": NumericColumn("mean tumour molecules per mL of plasma", 0.0, 1e6),
+    "ctc_count": NumericColumn("circulating tumour cells per 7.5 mL of blood", 0.0, 1e5),
 }
 
 CATEGORICAL: tuple[str, ...] = (
@@ -37,8 +44,19 @@ CATEGORICAL: tuple[str, ...] = (
     "sample_type",
     "msi_status",
     "therapy_class",
+    "prior_therapy",
+    "biopsy_site",
     "panel",
 )
+
+# A number that a study declares beyond these is called extra.<name>, and is checked where it is read.
+EXTRA = "extra."
+
+
+def is_clinical_number(name: str) -> bool:
+    """True for a number of the schema, and for one that a study declared as an extra."""
+    return name in NUMERIC or name.startswith(EXTRA)
+
 
 # Facts of the future at the time of the sample; a feature made of one reads the answer.
 POST_BASELINE: dict[str, str] = {

@@ -44,6 +44,10 @@ TIMED: dict[str, TimedEndpoint] = {
     "pfs": TimedEndpoint(("progression_or_death",)),
     "os": TimedEndpoint(("death",)),
 }
+# First metastasis in an organ, where it is dated: site.bone as time and event beside site.bone as yes or no.
+SITE_TIMED: dict[str, TimedEndpoint] = {
+    f"site.{site}": TimedEndpoint((f"site.{site}", "death")) for site in SITES
+}
 
 BINARY: tuple[str, ...] = (*(f"site.{site}" for site in SITES), "metastatic", "response")
 
@@ -60,7 +64,8 @@ def event_column(endpoint: str) -> str:
 
 def endpoint_columns() -> tuple[str, ...]:
     """Every column that a table of endpoints may have."""
-    timed = tuple(column for name in TIMED for column in (time_column(name), event_column(name)))
+    dated = (*TIMED, *SITE_TIMED)
+    timed = tuple(column for name in dated for column in (time_column(name), event_column(name)))
     return (*BINARY, *timed)
 
 

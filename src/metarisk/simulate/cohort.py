@@ -130,7 +130,8 @@ def _assays(
     shares = np.array(list(PANELS.values()))
     n_samples = len(expression)
     on_panel = rng.random(len(topology.genes))[None, :] < shares[clinic.panel][:, None]  # (N, G)
-    calls = np.stack([altered.truncating, altered.missense, np.zeros_like(altered.missense)], axis=2)
+    none = np.zeros_like(altered.missense)  # neither changes in frame nor hotspots are drawn
+    calls = np.stack([altered.truncating, altered.missense, none, none], axis=2)
     mutation = np.where(on_panel[..., None], calls, np.nan)
     copy_number = np.where(on_panel, altered.copy_number, np.nan)
     copy_number[rng.random(n_samples) < MISSING_COPY_NUMBER] = np.nan

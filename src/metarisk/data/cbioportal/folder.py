@@ -11,26 +11,25 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.config.study import EndpointColumns, StudyFile
-from metarisk.data.cbioportal.calls import Calls, table_of_calls
+from metarisk.data.calls import Calls, table_of_calls
 from metarisk.data.cbioportal.fusions import read_fusions
 from metarisk.data.cbioportal.matrices import ASSAY_OF_KIND, choose_matrices, mask_unmeasured, read_matrix
 from metarisk.data.cbioportal.meta import META_STUDY, Meta, read_fields, read_metas
 from metarisk.data.cbioportal.mutations import read_mutations
+from metarisk.data.cbioportal.panel_matrix import read_panel_matrix, sequenced_samples
 from metarisk.data.cbioportal.patients import read_patients
-from metarisk.data.cbioportal.profile import (
-    Seen,
-    inferred_panels,
-    panel_names,
-    profile_of,
-    read_panel_matrix,
-    sequenced_samples,
-    tell_inferred,
-)
 from metarisk.data.clinical import map_clinical
 from metarisk.data.cohort import AssayTable
 from metarisk.data.endpoints import read_endpoints, usual_endpoints
 from metarisk.data.found import Found, error, warning
 from metarisk.data.panels import Panels, panels_in, read_panels
+from metarisk.data.profile import (
+    Seen,
+    inferred_panels,
+    panel_names,
+    profile_of,
+    tell_inferred,
+)
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.source import ClinicalSource, keep_rows, tell_repeated_patients, tell_unknown_samples
 from metarisk.schema.assays import Assay

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from metarisk.data.cbioportal.calls import Calls
+from metarisk.data.calls import Calls
 from metarisk.data.found import Found
 from metarisk.data.setting import Setting
 from metarisk.data.text import read_text, require_columns

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from metarisk.data.cbioportal.meta import Meta
-from metarisk.data.cbioportal.profile import Profile
 from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error, warning
 from metarisk.data.matrices import Matrix, assay_table
 from metarisk.data.numbers import NumberTable, read_numbers
+from metarisk.data.profile import Profile
 from metarisk.data.setting import Setting
 from metarisk.schema.assays import ASSAYS, Assay
 

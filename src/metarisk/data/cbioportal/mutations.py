@@ -7,56 +7,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.data.cbioportal.calls import Calls
+from metarisk.data.calls import Calls
 from metarisk.data.found import Found, error, warning
+from metarisk.data.mutation_classes import (
+    CLASS_CHANNELS,
+    IN_FRAME,
+    LEFT_OUT,
+    MISSENSE,
+    PROMOTER_CLASS,
+    PROMOTER_GENE,
+    SILENT_CLASSES,
+    TRUNCATING,
+)
 from metarisk.data.setting import Setting
 from metarisk.data.text import TextTable, read_text, require_columns
 from metarisk.errors import first_ten
-from metarisk.schema.assays import MUTATION_CHANNELS
 
 COLUMNS = ("Hugo_Symbol", "Tumor_Sample_Barcode")
 CLASS_COLUMN = "Variant_Classification"
 ALLELE_COLUMNS = ("Reference_Allele", "Tumor_Seq_Allele2")
 TYPE_COLUMN = "Variant_Type"
-
-LEFT_OUT = -1
-TRUNCATING, MISSENSE, IN_FRAME = range(len(MUTATION_CHANNELS))
-
-CLASS_CHANNELS: dict[str, int] = {
-    "NONSENSE_MUTATION": TRUNCATING,
-    "FRAME_SHIFT_DEL": TRUNCATING,
-    "FRAME_SHIFT_INS": TRUNCATING,
-    "SPLICE_SITE": TRUNCATING,
-    "TRANSLATION_START_SITE": TRUNCATING,
-    "NONSTOP_MUTATION": TRUNCATING,
-    "DE_NOVO_START_OUTOFFRAME": TRUNCATING,
-    "STOP_CODON_DEL": TRUNCATING,
-    "STOP_CODON_INS": TRUNCATING,
-    "MISSENSE_MUTATION": MISSENSE,
-    "MISSENSE": MISSENSE,
-    "DE_NOVO_START_INFRAME": MISSENSE,
-    "IN_FRAME_DEL": IN_FRAME,
-    "IN_FRAME_INS": IN_FRAME,
-}
-# No protein changes: silent, introns, untranslated, flanks, near splice sites, RNA genes.
-SILENT_CLASSES = frozenset(
-    {
-        "SILENT",
-        "INTRON",
-        "3'UTR",
-        "5'UTR",
-        "3'FLANK",
-        "5'FLANK",
-        "IGR",
-        "RNA",
-        "LINCRNA",
-        "SPLICE_REGION",
-        "TARGETED_REGION",
-        "SYNONYMOUS_MUTATION",
-    }
-)
-# Activating promoter mutations: panels report them, and a list without classes shows them as substitutions.
-PROMOTER_GENE, PROMOTER_CLASS = "TERT", "5'FLANK"
 
 SUBSTITUTIONS = frozenset({"SNP", "SNV", "DNP", "TNP", "ONP", "MNP"})
 

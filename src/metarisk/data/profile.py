@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarisk.data.cbioportal.meta import Meta, read_fields
 from metarisk.data.found import Found, error, warning
 from metarisk.data.panels import WHOLE_EXOME, Panels
-from metarisk.data.text import check_ids, read_text, require_columns
 from metarisk.errors import first_ten
 
 NOT_ON_A_PANEL = "NA"
@@ -54,27 +51,6 @@ class Profile:
         """True where a gene is on the sample's panel, shape (N, G)."""
         by_panel = np.array([[gene in held for gene in genes] for held in self.gene_sets], dtype=bool)
         return by_panel.reshape(len(self.gene_sets), len(genes))[self.panel]
-
-
-def read_panel_matrix(metas: Sequence[Meta], found: Found) -> pd.DataFrame | None:
-    """Panel of each sample (rows) for each profile (columns), as text; None where the study has no matrix."""
-    files = [meta.file for meta in metas if meta.kind == "GENE_PANEL_MATRIX"]
-    if not files:
-        return None
-    table = read_text(files[0], found)
-    if table is None or not require_columns(table, ("SAMPLE_ID",), found):
-        return None
-    if not check_ids(table, "SAMPLE_ID", found, unique=True):
-        return None
-    return table.frame.set_index("SAMPLE_ID")
-
-
-def sequenced_samples(folder: Path, found: Found) -> frozenset[str] | None:
-    """Samples of the case list of sequenced samples; None where the folder has no such list."""
-    path = folder / "case_lists" / "cases_sequenced.txt"
-    if not path.is_file():
-        return None
-    return frozenset(read_fields(path, found).get("case_list_ids", "").split())
 
 
 def panel_names(

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarisk.data.cbioportal.profile import Profile
 from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, warning
+from metarisk.data.profile import Profile
 from metarisk.errors import first_ten
 from metarisk.schema.assays import ASSAYS, Assay
 

@@ -1,0 +1,154 @@
+"""Where a study's endpoints stand: yes / no / unknown, dated ones, and organs told in free text."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from metarisk.config.section import Section
+from metarisk.schema.endpoints import SITES
+
+TimeUnit = Literal["days", "weeks", "months", "years"]
+
+
+class YesNo(Section):
+    """A column that says yes, no, or nothing: whatever is neither yes nor no stays unknown."""
+
+    column: str
+    yes: tuple[str, ...] = Field(min_length=1)
+    no: tuple[str, ...] = Field(min_length=1)
+
+
+class Threshold(Section):
+    """A column of numbers: yes at or above one, no at or below another, unknown in between."""
+
+    column: str
+    yes_from: float
+    no_up_to: float
+
+    @model_validator(mode="after")
+    def _do_not_overlap(self) -> Threshold:
+        if self.no_up_to >= self.yes_from:
+            raise ValueError(f"no_up_to {self.no_up_to:g} must lie below yes_from {self.yes_from:g}")
+        return self
+
+
+class FollowUp(Section):
+    """A column of time from baseline and a column of status."""
+
+    time: str
+    unit: TimeUnit
+    status: str
+    event: tuple[str, ...] = Field(min_length=1)
+    censored: tuple[str, ...] = Field(min_length=1)
+
+
+class AgesAtEvents(Section):
+    """First metastasis after baseline, from the patient's age at each event.
+
+    A patient whose metastasis is not later than baseline was already metastatic: not at risk, so unknown.
+    """
+
+    baseline: str
+    metastasis: str
+    death: str
+    last_contact: str
+    unit: TimeUnit = "years"
+
+
+class FirstEvent(Section):
+    """First event after baseline, with death competing, from times that count from baseline.
+
+    Attributes
+    ----------
+    time
+        Column of the time of the event; for patients without one it may hold their last contact.
+    unit
+        Of this time.
+    status
+        Column that says whether the event was seen.
+    event, censored
+        Its values; any other is unknown.
+    end
+        Follow-up that tells death and last contact, where ``time`` holds the times of events only. A patient
+        without the event is followed until then; a death at its end is the competing event.
+    undated
+        What an event without a time means: ``at_baseline`` (it was there already: the patient was not at
+        risk, so unknown) or ``unknown`` (a slip, told as one).
+    """
+
+    time: str
+    unit: TimeUnit
+    status: str
+    event: tuple[str, ...] = Field(min_length=1)
+    censored: tuple[str, ...] = Field(min_length=1)
+    end: FollowUp | None = None
+    undated: Literal["at_baseline", "unknown"] = "unknown"
+
+
+class SiteText(Section):
+    """Organs of metastasis told in words, read with the vocabulary of `metarisk.schema.sites`.
+
+    Yes where the text names the organ; no where the patient's metastases are all named and this organ is not
+    among them, or where a column says that there was none; unknown everywhere else.
+
+    Attributes
+    ----------
+    columns
+        Columns of text; several organs in one cell are separated by ``separator``.
+    sites
+        Organs to read.
+    where
+        Column -> values that say that the text is about a distant metastasis, e.g. an event's type. Empty:
+        it always is.
+    none
+        Column -> values of a patient without any metastasis. Empty: nobody is known to have none.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    sites: tuple[str, ...] = Field(min_length=1)
+    separator: str = "|"
+    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    none: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sites_are_known(self) -> SiteText:
+        unknown = sorted(set(self.sites) - set(SITES))
+        if unknown:
+            raise ValueError(f"sites {', '.join(unknown)} are none of {', '.join(SITES)}")
+        return self
+
+
+class EndpointColumns(Section):
+    """Where each endpoint stands in the study's clinical tables.
+
+    Attributes
+    ----------
+    rows
+        Rows at which the clock of these endpoints starts: column of the source -> accepted values. The
+        endpoints of every other row are unknown. Where it is empty, they hold for all rows.
+    sites
+        Organ -> where it says whether the organ was ever reached.
+    site_times
+        Organ -> first metastasis there, dated, death competing.
+    site_text
+        Organs told in words, in place of ``sites``.
+    """
+
+    rows: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    sites: dict[str, YesNo | Threshold] = Field(default_factory=dict)
+    site_times: dict[str, FirstEvent] = Field(default_factory=dict)
+    site_text: SiteText | None = None
+    metastatic: YesNo | Threshold | None = None
+    response: YesNo | None = None
+    metastasis: AgesAtEvents | FirstEvent | None = None
+    os: FollowUp | None = None
+    pfs: FollowUp | None = None
+
+    @model_validator(mode="after")
+    def _organs_are_known(self) -> EndpointColumns:
+        unknown = sorted({*self.sites, *self.site_times} - set(SITES))
+        if unknown:
+            raise ValueError(f"sites {', '.join(unknown)} are none of {', '.join(SITES)}")
+        return self

@@ -1,0 +1,1 @@
+"""From a public server to a folder: downloads resumed and checked, archives unpacked safely."""
