@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metarisk.config.load import load_study_file
@@ -17,7 +17,7 @@ from metarisk.data.setting import Parts, Setting
 from metarisk.data.store import is_stored_cohort, read_cohort
 from metarisk.data.tables import read_tables
 from metarisk.errors import InputError, InvalidStudyError
-from metarisk.schema.findings import Finding, errors_of
+from metarisk.schema.findings import Finding, errors_of, ordered
 
 STUDY_FILE = "metarisk_study.yaml"
 
@@ -32,10 +32,16 @@ class StudyReading:
         The samples, or None if a finding is an error.
     findings
         Everything that was seen, errors and warnings.
+    provenance
+        What it calls itself; without a hash where it could not be read whole.
+    parts
+        Where there is no cohort, the tables that could still be read.
     """
 
     cohort: Cohort | None
     findings: tuple[Finding, ...]
+    provenance: Provenance
+    parts: Parts | None = None
 
 
 def read_study(path: Path, *, data_root: Path | None = None, genes: GeneTable | None = None) -> Cohort:
@@ -73,31 +79,34 @@ def inspect_study(
     if is_stored_cohort(path):
         return _stored(path)
     found: Found = []
-    setting = _setting(path, data_root, genes, found)
+    study, root = _find_study(path, data_root)
+    setting = _setting(study, root, path.name, genes, found)
     parts = None if setting is None else _read_parts(setting, found)
-    if setting is None or parts is None or errors_of(found):
-        return StudyReading(None, tuple(found))
+    unhashed = Provenance(study.name, study.licence, "", study.build or "")
+    if parts is None or errors_of(found):
+        return StudyReading(None, tuple(found), unhashed, parts)
     try:
-        provenance = _provenance(setting.study, parts)
+        provenance = replace(unhashed, sha256=_sha256_of(parts.files))
         cohort = Cohort.join(parts.clinical, parts.assays, parts.endpoints, provenance, parts.dated)
     except InputError as caught:
-        return StudyReading(None, (*found, from_exception(setting.study.name, caught)))
-    return StudyReading(cohort, tuple(found))
+        return StudyReading(None, (*found, from_exception(study.name, caught)), unhashed, parts)
+    return StudyReading(cohort, tuple(found), provenance)
 
 
 def validate_study(
     path: Path, *, data_root: Path | None = None, genes: GeneTable | None = None
 ) -> tuple[Finding, ...]:
     """All problems of a study at once, errors first; arguments and errors as for `inspect_study`."""
-    findings = inspect_study(path, data_root=data_root, genes=genes).findings
-    return tuple(sorted(findings, key=lambda finding: finding.level.value))
+    return ordered(inspect_study(path, data_root=data_root, genes=genes).findings)
 
 
 def _stored(path: Path) -> StudyReading:
     try:
-        return StudyReading(read_cohort(path), ())
+        cohort = read_cohort(path)
     except InputError as caught:
-        return StudyReading(None, (from_exception(path.name, caught),))
+        unread = Provenance(path.name, "not stated", "")
+        return StudyReading(None, (from_exception(path.name, caught),), unread)
+    return StudyReading(cohort, (), cohort.provenance)
 
 
 def _read_parts(setting: Setting, found: Found) -> Parts | None:
@@ -106,12 +115,13 @@ def _read_parts(setting: Setting, found: Found) -> Parts | None:
     )
 
 
-def _setting(path: Path, data_root: Path | None, genes: GeneTable | None, found: Found) -> Setting | None:
-    study, root = _find_study(path, data_root)
+def _setting(
+    study: StudyFile, root: Path, name: str, genes: GeneTable | None, found: Found
+) -> Setting | None:
     folder = root / study.folder
     if not folder.is_dir():
         raise InputError(
-            f"{path.name}: the study's folder {study.folder} does not exist below {root.name or root}",
+            f"{name}: the study's folder {study.folder} does not exist below {root.name or root}",
             do="Correct `folder` in the study file, or pass the data root it is relative to.",
         )
     panels = None if study.panels is None else root / study.panels
@@ -133,13 +143,9 @@ def _find_study(path: Path, data_root: Path | None) -> tuple[StudyFile, Path]:
         return default_study(path), path
     raise InputError(
         f"{path} {'is no study' if path.exists() else 'does not exist'}",
-        expected="a study file (.yaml), a cBioPortal folder, or a stored cohort with a manifest.json",
+        expected="a study file (.yaml), a cBioPortal folder, or a stored cohort with its cohort.json",
         do="Check the path; configs/studies holds examples of study files.",
     )
-
-
-def _provenance(study: StudyFile, parts: Parts) -> Provenance:
-    return Provenance(study.name, study.licence, _sha256_of(parts.files), study.build or "")
 
 
 def _sha256_of(files: Sequence[Path]) -> str:
