@@ -72,6 +72,12 @@ def check_free(out: Path, *, overwrite: bool, marker: str) -> None:
         )
 
 
+def check_free_file(file: Path, *, overwrite: bool) -> None:
+    """Refuse a name that is taken; a file is replaced when asked, a folder never; raises `OutputError`."""
+    if file.is_dir() or (os.path.lexists(file) and not overwrite):
+        raise OutputError(f"{file} exists", do="Choose another file, or allow it with --overwrite.")
+
+
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
     """Draft file beside ``path`` that takes its name when the block ends well, and is gone when it fails.

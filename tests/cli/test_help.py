@@ -10,7 +10,7 @@ from metarisk import __version__
 
 # typer itself imports pydantic to describe a verb's options.
 HEAVY = ("torch", "torch_geometric", "mlflow", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "yaml")
-VERBS = ("quickstart", "train", "evaluate", "publish", "score", "export", "validate", "topology")
+VERBS = ("quickstart", "train", "evaluate", "publish", "score", "export", "validate", "ingest", "topology")
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
 
 IMPORTED = """

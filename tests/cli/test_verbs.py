@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -57,37 +56,6 @@ def test_export_writes_the_rows_of_the_table(
         assert len(list(csv.DictReader(stream))) == len(read_scores(out))
     assert run(["export", str(out), "--csv", str(file)]) == 2
     assert "scores.csv exists" in capsys.readouterr().err
-
-
-def test_validate_exits_1_for_errors_and_writes_them_as_json(
-    study_folder: Path, tmp_path: Path, capsys: Captured
-) -> None:
-    clinical = study_folder / "data_clinical_sample.txt"
-    clinical.write_text(clinical.read_text() + "S1\tP1\tLUAD\n")
-    assert run(["validate", str(study_folder), "--json", str(tmp_path / "findings.json")]) == 1
-    lines = capsys.readouterr().out.splitlines()
-    findings = json.loads((tmp_path / "findings.json").read_text())["findings"]
-    assert len(lines) == len(findings) + 1
-    assert {"level": "error", "value": "S1", "message": "the id stands twice"}.items() <= findings[0].items()
-    assert lines[0].startswith("error: data_clinical_sample.txt, lines [6, 8]")
-
-
-def test_validate_exits_0_for_a_clean_table_and_3_for_warnings_only(
-    study_folder: Path, tmp_path: Path, capsys: Captured
-) -> None:
-    (tmp_path / "clean.csv").write_text("sample_id,age_years\na,61\n")
-    assert run(["validate", str(tmp_path / "clean.csv")]) == 0
-    assert capsys.readouterr().out.endswith("clean.csv: 0 errors, 0 warnings\n")
-    clinical = study_folder / "data_clinical_sample.txt"
-    clinical.write_text(clinical.read_text() + "S3\tP1\tLUAD\n")  # a patient's second sample is a warning
-    assert run(["validate", str(study_folder)]) == 3
-
-
-def test_findings_that_cannot_be_written_are_a_refusal(
-    study_folder: Path, tmp_path: Path, capsys: Captured
-) -> None:
-    assert run(["validate", str(study_folder), "--json", str(tmp_path / "no" / "folder.json")]) == 2
-    assert "cannot be written (No such file or directory)" in capsys.readouterr().err
 
 
 def test_topology_summary_counts_the_curated_circuits(capsys: Captured) -> None:

@@ -94,14 +94,14 @@ def test_a_study_with_errors_scores_nothing_and_tells_all_of_them(
 def test_validate_tells_every_problem_of_a_study(study_folder: Path) -> None:
     path = study_folder / "data_clinical_sample.txt"
     path.write_text(path.read_text() + "S1\tP1\tLUAD\nS 3\tP3\tLUAD\n")
-    told = "\n".join(map(str, validate(study_folder)))
+    told = "\n".join(map(str, validate(study_folder).findings))
     assert "stands twice" in told
     assert "white space" in told
 
 
 def test_validate_reads_a_table_too(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("sample_id,age_years\na,61\na,sixty\n")
-    told = "\n".join(map(str, validate(tmp_path / "a.csv")))
+    told = "\n".join(map(str, validate(tmp_path / "a.csv").findings))
     assert "the id stands twice" in told
     assert "1 cells are not numbers" in told
 

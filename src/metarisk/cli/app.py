@@ -12,6 +12,7 @@ import typer
 from metarisk import __version__
 from metarisk.cli.evaluate import evaluate
 from metarisk.cli.export import export
+from metarisk.cli.ingest import ingest
 from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
 from metarisk.cli.refusal import REFUSED, tell_refusal, warning_line
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (quickstart, train, evaluate, publish, score, export, validate):
+for verb in (quickstart, train, evaluate, publish, score, export, validate, ingest):
     app.command()(verb)
 app.add_typer(topology, name="topology")
 
@@ -57,8 +58,8 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Exit code of a command line.
 
-    0 done; 1 and 3 are `validate`'s errors and warnings; 2 it could not run, the reason stands on stderr;
-    130 interrupted. Any other exception is a bug of ours and keeps its traceback.
+    0 done; 1 is errors of `validate` and `ingest`, 3 warnings of `validate`; 2 it could not run, the
+    reason stands on stderr; 130 interrupted. Any other exception is a bug of ours and keeps its traceback.
 
     Parameters
     ----------

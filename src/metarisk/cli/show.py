@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from rich.text import Text
 
     from metarisk.report import Comparison
 
@@ -29,11 +30,13 @@ def show_facts(facts: Mapping[str, object]) -> None:
     """Print names and values, one a line; a value that is None or empty text is left out."""
     from rich.text import Text
 
+    from metarisk.schema.findings import visible
+
     out = console()
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         if value is not None and value != "":
-            out.print(Text(f"{name:<{width}}  {value}"), soft_wrap=True)
+            out.print(Text(f"{name:<{width}}  {visible(str(value))}"), soft_wrap=True)
 
 
 def show_notes(notes: Iterable[str]) -> None:
@@ -43,6 +46,17 @@ def show_notes(notes: Iterable[str]) -> None:
     out = console()
     for note in notes:
         out.print(Text(f"- {note}"), soft_wrap=True)
+
+
+def show_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print text in columns under a header; nothing where there are no rows."""
+    from rich.text import Text
+
+    from metarisk.schema.findings import visible
+
+    listed = [[Text(visible(cell)) for cell in row] for row in rows]
+    if listed:
+        _print_table(header, listed)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -62,22 +76,31 @@ def duration(seconds: float) -> str:
 
 
 def _show_comparison(shown: Comparison) -> None:
+    from rich.text import Text
+
+    rows = [
+        [
+            Text(f"{cell.text} *" if cell.best else cell.text, style="bold" if cell.best else "")
+            for cell in row
+        ]
+        for row in shown.rows
+    ]
+    _print_table(shown.header, rows, title=_title(shown))
+
+
+def _print_table(header: Sequence[str], rows: Iterable[Iterable[Text]], *, title: str | None = None) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in shown.header:
+    for name in header:
         table.add_column(Text(name))
-    for row in shown.rows:
-        cells = (
-            Text(f"{cell.text} *" if cell.best else cell.text, style="bold" if cell.best else "")
-            for cell in row
-        )
-        table.add_row(*cells)
+    for row in rows:
+        table.add_row(*row)
     out = console()
     with out.capture() as kept:
-        out.print(_title(shown), table)
+        out.print(*((title, table) if title else (table,)))
     for line in kept.get().splitlines():
         print(line.rstrip())  # without the padding, so that a pasted table is clean
 

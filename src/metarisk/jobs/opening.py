@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metarisk.errors import BundleError
+from metarisk.errors import BundleError, InputError, InvalidStudyError
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
+    from metarisk.data.study import StudyReading
     from metarisk.models.bundle import ModelBundle
 
 REGISTRY = "models:/"
@@ -69,3 +70,38 @@ def open_samples(path: Path, *, data_root: Path | None = None) -> Cohort:
     from metarisk.data.study import read_study
 
     return read_study(path, data_root=data_root)
+
+
+def inspect_samples(path: Path, *, data_root: Path | None = None) -> StudyReading:
+    """The same with everything seen on the way; findings that stop are told, not raised.
+
+    Raises
+    ------
+    InputError, ConfigError
+        If there is nothing to look at: the path or the study file cannot be read.
+    """
+    from metarisk.score.intake import is_table
+
+    if is_table(path):
+        return _inspect_table(path)
+    from metarisk.data.study import inspect_study
+
+    return inspect_study(path, data_root=data_root)
+
+
+def _inspect_table(path: Path) -> StudyReading:
+    from metarisk.data.cohort import Provenance
+    from metarisk.data.found import from_exception
+    from metarisk.data.study import StudyReading
+    from metarisk.schema.findings import Finding
+    from metarisk.score.intake import read_table
+
+    unread = Provenance(path.name, "not stated", "")
+    try:
+        cohort = read_table(path)
+    except InvalidStudyError as caught:
+        told = tuple(item for item in caught.findings if isinstance(item, Finding))
+        return StudyReading(None, told, unread)
+    except InputError as caught:
+        return StudyReading(None, (from_exception(path.name, caught),), unread)
+    return StudyReading(cohort, (), cohort.provenance)

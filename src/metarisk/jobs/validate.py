@@ -1,15 +1,24 @@
-"""`metarisk validate`: every problem of a study or a table at once."""
+"""`metarisk validate`: every problem of an input at once, and what was read of it."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from metarisk.errors import InputError, InvalidStudyError
-from metarisk.schema.findings import Finding
+if TYPE_CHECKING:
+    from metarisk.report.validation import Validation
 
 
-def validate(study: Path, *, data_root: Path | None = None) -> tuple[Finding, ...]:
-    """All problems of an input, errors first; empty where there is none.
+def validate(
+    study: Path,
+    *,
+    data_root: Path | None = None,
+    json_file: Path | None = None,
+    html_file: Path | None = None,
+    overwrite: bool = False,
+) -> Validation:
+    """All problems of an input, errors first, and counts of what it holds.
 
     Parameters
     ----------
@@ -17,29 +26,36 @@ def validate(study: Path, *, data_root: Path | None = None) -> tuple[Finding, ..
         Anything that `metarisk.jobs.score.score` takes.
     data_root
         Folder that a study file's paths are relative to.
+    json_file, html_file
+        Files to write the same to: for machines, and as one page that opens offline.
+    overwrite
+        Replace files that stand there.
 
     Raises
     ------
     InputError, ConfigError
         If there is nothing to look at: the path or the study file cannot be read.
+    OutputError
+        If a file exists or cannot be written; that it exists is known before anything is read.
     """
-    from metarisk.score.intake import is_table
+    from metarisk.files import check_free_file
+    from metarisk.jobs.opening import inspect_samples
+    from metarisk.report.validation import Validation
 
-    if is_table(study):
-        return _of_table(study)
-    from metarisk.data.study import validate_study
+    for file in filter(None, (json_file, html_file)):
+        check_free_file(file, overwrite=overwrite)
+    validation = Validation.of(study.name, inspect_samples(study, data_root=data_root))
+    if json_file is not None:
+        _write(json_file, json.dumps(validation.as_dict(), indent=2, ensure_ascii=False) + "\n")
+    if html_file is not None:
+        from metarisk.report.validation_page import validation_page
 
-    return validate_study(study, data_root=data_root)
+        _write(html_file, validation_page(validation))
+    return validation
 
 
-def _of_table(path: Path) -> tuple[Finding, ...]:
-    from metarisk.data.found import from_exception
-    from metarisk.score.intake import read_table
+def _write(file: Path, text: str) -> None:
+    from metarisk.files import written
 
-    try:
-        read_table(path)
-    except InvalidStudyError as caught:
-        return tuple(item for item in caught.findings if isinstance(item, Finding))
-    except InputError as caught:
-        return (from_exception(path.name, caught),)
-    return ()
+    with written(file) as draft:
+        draft.write_text(text, encoding="utf-8")
