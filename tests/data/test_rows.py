@@ -25,13 +25,17 @@ UNKNOWN = st.just(np.nan)
 
 @st.composite
 def cohorts(draw: st.DrawFn) -> Cohort:
-    """Two assays of different kinds with anything unknown: genes, channels, samples, whole assays."""
+    """Assays of genes, pathways and features with anything unknown: channels, samples, whole assays."""
     n_samples = draw(st.integers(1, 4))
     ids = np.array([f"S{number}" for number in range(n_samples)])
     level = st.floats(-20, 20, width=32) | UNKNOWN
     copies = draw(arrays(np.float32, (n_samples, 3, 1), elements=level))
-    calls = draw(arrays(np.float32, (n_samples, 4, 3), elements=st.sampled_from([0.0, 1.0]) | UNKNOWN))
+    calls = draw(arrays(np.float32, (n_samples, 4, 4), elements=st.sampled_from([0.0, 1.0]) | UNKNOWN))
+    scores, fractions = (draw(arrays(np.float32, (n_samples, 2, 1), elements=level)) for _ in range(2))
+    fractions = np.clip(fractions / 20, 0, 1)
     tables = [
+        _table(Assay.SIGNATURE, ids, ("HALLMARK_HYPOXIA", "IFNG:6-gene"), scores, "score"),
+        _table(Assay.CELL_FRACTION, ids, ("T cell, CD8", "B cell"), fractions, "fraction"),
         _table(Assay.COPY_NUMBER, ids, ("MYC", "TP53", "RB1"), copies, "log2_ratio"),
         _table(Assay.MUTATION, ids, ("TP53", "KRAS", "RB1", "HLA-A"), calls, "calls"),
     ]
@@ -39,6 +43,8 @@ def cohorts(draw: st.DrawFn) -> Cohort:
         {
             "patient_id": [f"P{number // 2}" for number in range(n_samples)],
             "age_years": draw(arrays(np.float64, n_samples, elements=st.floats(0, 120) | UNKNOWN)),
+            "extra.ldh": draw(arrays(np.float64, n_samples, elements=st.floats(-1e6, 1e6) | UNKNOWN)),
+            "ctdna_fraction": draw(arrays(np.float64, n_samples, elements=st.floats(0, 1) | UNKNOWN)),
             "sex": draw(st.lists(st.sampled_from(["Male", None]), min_size=n_samples, max_size=n_samples)),
         },
         index=pd.Index(ids, name="sample_id", dtype=object),
@@ -87,8 +93,28 @@ def row(**cells: Any) -> pd.DataFrame:
 
 def test_an_unaltered_gene_needs_one_key_and_an_altered_one_its_channel() -> None:
     table = cohort_of(row(mutation={"KRAS": 0.0, "TP53:missense": 1.0}), "x").assays[Assay.MUTATION]
-    assert table.values[0, table.genes.index("KRAS")].tolist() == [0.0, 0.0, 0.0]
-    assert table.values[0, table.genes.index("TP53")].tolist() == [0.0, 1.0, 0.0]
+    assert table.values[0, table.genes.index("KRAS")].tolist() == [0.0] * 4
+    assert table.values[0, table.genes.index("TP53"), :3].tolist() == [0.0, 1.0, 0.0]
+
+
+def test_whether_a_mutation_is_a_hotspot_is_unknown_until_it_is_said() -> None:
+    told = {"KRAS:missense": 1.0, "KRAS:hotspot": 1.0, "TP53:missense": 1.0, "TP53:hotspot": 0.0}
+    rows = row(mutation={**told, "BRAF:missense": 1.0, "RB1:truncating": 0.0, "APC": 0.0})
+    table = cohort_of(rows, "x").assays[Assay.MUTATION]
+    hotspot = dict(zip(table.genes, table.values[0, :, 3].tolist(), strict=True))
+    assert (hotspot["KRAS"], hotspot["TP53"], hotspot["APC"]) == (1.0, 0.0, 0.0)
+    assert np.isnan([hotspot["BRAF"], hotspot["RB1"]]).all()
+    assert table.measured.all()
+
+
+def test_an_unaltered_gene_is_one_key_whether_or_not_hotspots_were_looked_for() -> None:
+    calls = np.array([[[0, 0, 0, 0], [0, 0, 0, np.nan], [0, 1, 0, np.nan], [1, 0, 0, 0]]], np.float32)
+    table = _table(Assay.MUTATION, np.array(["S1"]), ("APC", "RB1", "TP53", "KRAS"), calls, "calls")
+    clinical = pd.DataFrame({"patient_id": ["P1"]}, index=pd.Index(["S1"], name="sample_id"))
+    cohort = Cohort.join(clinical, [table], pd.DataFrame(index=clinical.index), Provenance("x", "", ""))
+    assert rows_of(cohort)["mutation"][0] == {
+        "APC": 0.0, "RB1:truncating": 0.0, "TP53:missense": 1.0, "KRAS:truncating": 1.0, "KRAS:hotspot": 0.0,
+    }  # fmt: skip
 
 
 def test_a_sample_without_a_gene_is_unmeasured_there_although_another_has_it() -> None:
@@ -98,12 +124,13 @@ def test_a_sample_without_a_gene_is_unmeasured_there_although_another_has_it() -
 
 
 def test_the_only_unit_of_an_assay_need_not_be_said() -> None:
-    assert cohort_of(row(methylation={"CDH1": 0.5}), "x").assays[Assay.METHYLATION].units.tolist() == ["beta"]
+    table = cohort_of(row(cell_fraction={"T cell": 0.5}), "x").assays[Assay.CELL_FRACTION]
+    assert table.units.tolist() == ["fraction"]
 
 
 def test_pairs_stand_for_a_map_as_arrow_hands_them_over() -> None:
     pairs = cohort_of(row(mutation=[("TP53:truncating", 1.0)]), "x").assays[Assay.MUTATION]
-    assert pairs.values[0, 0].tolist() == [1.0, 0.0, 0.0]
+    assert pairs.values[0, 0, :3].tolist() == [1.0, 0.0, 0.0]
 
 
 def test_an_assay_that_nobody_has_is_left_out() -> None:
@@ -140,6 +167,9 @@ def test_a_patient_is_the_sample_where_none_is_named() -> None:
         ({"age_years": "old"}, "age_years is not a number in samples S1; expected years"),
         ({"age_years": 700.0}, r"age_years lies outside 0..120 in S1; expected years"),
         ({"sex": 1.0}, "sex is not text in samples S1"),
+        ({"extra.ldh": "high"}, "extra.ldh is not a number in samples S1; expected a finite number"),
+        ({"extra.ldh": np.inf}, r"extra.ldh lies outside .* in S1; expected a finite number"),
+        ({"ctdna_fraction": 12.0}, r"ctdna_fraction lies outside 0..1 in S1"),
         ({"agee_years": 50.0}, "column 'agee_years'.*Did you mean 'age_years'"),
         ({"os_months": 5.0}, "column 'os_months', and it is survival after baseline.*Leave it out"),
     ],

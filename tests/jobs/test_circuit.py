@@ -21,7 +21,7 @@ def table(assay: Assay, values: list[list[float]], unit: str, channels: int = 1)
 
 def test_a_gene_is_altered_by_mutation_or_deep_copy_change_among_the_samples_tested() -> None:
     nan = np.nan
-    mutation = table(Assay.MUTATION, [[1, nan], [0, nan], [0, nan], [nan, nan]], "calls", 3)
+    mutation = table(Assay.MUTATION, [[1, nan], [0, nan], [0, nan], [nan, nan]], "calls", 4)
     copies = table(Assay.COPY_NUMBER, [[0, 1], [-2, 2], [1, -1], [nan, nan]], "discrete")
     clinical = pd.DataFrame({"patient_id": IDS}, index=pd.Index(IDS, name="sample_id"))
     cohort = Cohort.join(

@@ -91,6 +91,31 @@ def test_a_number_that_is_none_is_told_with_its_line_and_not_its_value(tmp_path:
     assert "sixty" not in str(finding)
 
 
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv"])
+def test_numbers_of_the_blood_and_of_a_study_itself_are_read(name: str, tmp_path: Path) -> None:
+    known = {"ctdna_fraction": [0.25, np.nan], "ctc_count": [np.nan, 12.0], "extra.ldh": [310.5, np.nan]}
+    path = write(pd.DataFrame({"sample_id": ["a", "b"], **known}), tmp_path / name)
+    pd.testing.assert_frame_equal(read_table(path).clinical[list(known)], pd.DataFrame(known, ["a", "b"]),
+                                  check_names=False)  # fmt: skip
+
+
+def test_a_number_of_a_study_itself_that_is_none_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sample_id,extra.ldh\na,high\n")
+    with pytest.raises(
+        InvalidStudyError, match=r"column extra\.ldh: 1 cells are not numbers.*Write a number"
+    ):
+        read_table(path)
+
+
+def test_scores_of_pathways_and_fractions_of_cells_are_read(tmp_path: Path) -> None:
+    maps = {"signature": [{"HALLMARK_HYPOXIA": -0.5}, {}], "cell_fraction": [{}, {"T cell, CD8": 0.125}]}
+    rows = pd.DataFrame({"sample_id": ["a", "b"], **maps, "signature_unit": ["score", None]})
+    found = rows_of(read_table(write(rows, tmp_path / "a.parquet")))
+    assert found["signature"].tolist() == [{"HALLMARK_HYPOXIA": -0.5}, None]
+    assert found["cell_fraction"].tolist() == [None, {"T cell, CD8": 0.125}]
+
+
 def test_a_map_that_is_no_json_is_told_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text('sample_id\tmutation\na\t{"TP53": 0}\nb\tTP53\n')

@@ -15,9 +15,12 @@ from metarisk.data.cohort import FloatArray
 from metarisk.data.units import HIGHEST_LOG2, RANGES, check_unit
 from metarisk.errors import InputError, first_ten, nearest
 from metarisk.schema.assays import ASSAYS, Assay
-from metarisk.schema.clinical import CATEGORICAL, NUMERIC, leakage_reason
+from metarisk.schema.clinical import CATEGORICAL, NUMERIC, NumericColumn, is_clinical_number, leakage_reason
 
 ID_COLUMNS = ("sample_id", "patient_id")
+
+# A number of a study's own comes with the unit and range that its study file checked.
+OWN_NUMBER = NumericColumn("a finite number", float(np.finfo(float).min), float(np.finfo(float).max))
 
 Ids = NDArray[np.str_]
 
@@ -28,7 +31,7 @@ def unit_column(assay: Assay) -> str:
 
 
 def known_columns() -> tuple[str, ...]:
-    """Every column that a table with one row a sample may have."""
+    """Every column that a table with one row a sample may have, beside ``extra.<name>``."""
     units = tuple(unit_column(assay) for assay in Assay)
     return (*ID_COLUMNS, *NUMERIC, *CATEGORICAL, *(assay.value for assay in Assay), *units)
 
@@ -46,7 +49,7 @@ def check_columns(rows: pd.DataFrame, name: str) -> None:
         raise InputError(f"{name} has no column sample_id", do=nearest("sample_id", map(str, rows.columns)))
     known = known_columns()
     for column in map(str, rows.columns):
-        if column not in known:
+        if column not in known and not is_clinical_number(column):
             reason = leakage_reason(column)
             raise InputError(
                 f"{name} has the column {column!r}" + (f", and {reason}" if reason else ""),
@@ -75,8 +78,8 @@ def ids_of(column: pd.Series[Any], name: str) -> Ids:
 
 
 def clinical_numbers(column: pd.Series[Any], name: str, sample_ids: Ids) -> NDArray[np.float64]:
-    """A clinical number in the schema's unit, NaN unknown, shape (N,); raises `InputError`."""
-    allowed = NUMERIC[name]
+    """A clinical number in the schema's unit or the study's own, NaN unknown, (N,); raises `InputError`."""
+    allowed = NUMERIC.get(name, OWN_NUMBER)
     wrong = np.array([not _is_number(value) for value in column], dtype=bool)
     if wrong.any():
         raise InputError(

@@ -1,9 +1,11 @@
 """One row a sample: what a registry, a service or a data-frame engine hands over, to a cohort and back.
 
-Columns: ``sample_id``; ``patient_id`` (the sample's own id when absent); clinical columns of the schema; for
-each assay a map from gene to number, with the unit of that row beside it in ``<assay>_unit``. A gene that is
-not in the map was not measured; one that was measured and not altered is there with 0. Mutations have several
-channels, so an altered gene is ``GENE:channel``; ``GENE`` alone stands for all channels and can only be 0.
+Columns: ``sample_id``; ``patient_id`` (the sample's own id when absent); clinical columns of the schema and
+numbers of a study's own, ``extra.<name>``; for each assay a map from gene (pathway, feature) to number, with
+the unit of that row beside it in ``<assay>_unit``. A gene that is not in the map was not measured; one that
+was measured and not altered is there with 0. Mutations have several channels, so an altered gene is
+``GENE:channel``; channels that it leaves out are 0, but for ``hotspot``, which is then unknown. ``GENE``
+alone stands for all channels and can only be 0.
 """
 
 from __future__ import annotations
@@ -29,9 +31,11 @@ from metarisk.data.row_checks import (
 )
 from metarisk.errors import InputError, nearest
 from metarisk.schema.assays import ASSAYS, Assay
-from metarisk.schema.clinical import CATEGORICAL, NUMERIC
+from metarisk.schema.clinical import CATEGORICAL, is_clinical_number
 
 WHOLE_GENE = -1
+# Channels about which a gene's other channels say nothing.
+UNTOLD = frozenset({"hotspot"})
 
 GeneMap = dict[str, float | None]
 
@@ -47,12 +51,13 @@ def rows_of(cohort: Cohort) -> pd.DataFrame:
     clinical = cohort.clinical
     columns: dict[str, object] = {"sample_id": cohort.sample_ids.astype(object)}
     columns["patient_id"] = cohort.patient_ids.astype(object)
-    for name in (*NUMERIC, *CATEGORICAL):
-        if name in clinical:
-            column = clinical[name]
-            text = column.to_numpy(dtype=object, copy=True)
-            text[column.isna().to_numpy()] = None
-            columns[name] = column.to_numpy() if name in NUMERIC else text
+    for name in clinical.columns:
+        if is_clinical_number(name):
+            columns[name] = clinical[name].to_numpy()
+        elif name in CATEGORICAL:
+            text = clinical[name].to_numpy(dtype=object, copy=True)
+            text[clinical[name].isna().to_numpy()] = None
+            columns[name] = text
     for assay, table in cohort.assays.items():
         maps = _maps_of(table)
         columns[assay.value] = pd.Series(maps, dtype=object)
@@ -98,11 +103,10 @@ def _clinical_of(rows: pd.DataFrame, sample_ids: NDArray[np.str_]) -> pd.DataFra
     columns: dict[str, object] = {
         "patient_id": [own if is_absent(given) else str(given) for given, own in named]
     }
-    for column in NUMERIC:
-        if column in rows:
+    for column in map(str, rows.columns):
+        if is_clinical_number(column):
             columns[column] = clinical_numbers(rows[column], column, sample_ids)
-    for column in CATEGORICAL:
-        if column in rows:
+        elif column in CATEGORICAL:
             columns[column] = clinical_text(rows[column], column, sample_ids)
     return pd.DataFrame(columns, index=pd.Index(sample_ids, name="sample_id", dtype=object))
 
@@ -120,14 +124,22 @@ def _levels_map(genes: NDArray[np.object_], channels: tuple[str, ...], values: F
 
 
 def _channels_map(genes: NDArray[np.object_], channels: tuple[str, ...], values: FloatArray) -> GeneMap:
-    """Genes without alteration by name alone, then the channels that are altered or unknown."""
-    unknown = np.isnan(values)
-    measured = ~unknown.all(axis=1)
-    entries: GeneMap = dict.fromkeys(genes[measured & (values == 0).all(axis=1)].tolist(), 0.0)
-    for gene, channel in np.argwhere(np.asarray(measured)[:, None] & (values != 0)):
+    """Genes without alteration by name alone, of the others every channel that is not as if left out."""
+    measured = ~np.isnan(values).all(axis=1)
+    silent = (values == 0).all(axis=1)
+    entries: GeneMap = dict.fromkeys(genes[silent].tolist(), 0.0)
+    left_out = _left_out(channels)
+    as_left_out = (values == left_out) | (np.isnan(values) & np.isnan(left_out))
+    as_left_out[as_left_out.all(axis=1), 0] = False  # a gene must be named to have been measured
+    for gene, channel in np.argwhere((measured & ~silent)[:, None] & ~as_left_out):
         value = values[gene, channel]
         entries[f"{genes[gene]}:{channels[channel]}"] = None if np.isnan(value) else float(value)
     return entries
+
+
+def _left_out(channels: tuple[str, ...]) -> FloatArray:
+    """What a channel is that a gene's keys leave out, shape (C,)."""
+    return np.array([np.nan if channel in UNTOLD else 0.0 for channel in channels], dtype=np.float32)
 
 
 def _table_of(assay: Assay, rows: pd.DataFrame, sample_ids: NDArray[np.str_]) -> AssayTable:
@@ -139,17 +151,24 @@ def _table_of(assay: Assay, rows: pd.DataFrame, sample_ids: NDArray[np.str_]) ->
     position = {gene: at for at, gene in enumerate(genes)}
     places = {key: (position[gene], channel) for key, (gene, channel) in slots.items()}
     values = np.full((len(maps), len(genes), len(ASSAYS[assay].channels)), np.nan, dtype=np.float32)
+    left_out = _left_out(ASSAYS[assay].channels)
     for row, entries in enumerate(maps):
         if entries:
-            _fill(values[row], entries, places, f"sample {sample_ids[row]}: {assay.value}")
+            _fill(values[row], entries, places, left_out, f"sample {sample_ids[row]}: {assay.value}")
     measured = np.asarray(~np.isnan(values).all(axis=(1, 2)))
     units = units_of(assay, rows, sample_ids, measured)
     check_values(assay, values, units, sample_ids)
     return AssayTable(assay, sample_ids, genes, values, units)
 
 
-def _fill(values: FloatArray, entries: GeneMap, places: Mapping[str, tuple[int, int]], where: str) -> None:
-    """Put one sample's map into its row, shape (G, C); channels that a listed gene leaves out are 0."""
+def _fill(
+    values: FloatArray,
+    entries: GeneMap,
+    places: Mapping[str, tuple[int, int]],
+    left_out: FloatArray,
+    where: str,
+) -> None:
+    """Put one sample's map into its row, shape (G, C); what it leaves out is `_left_out`."""
     numbers = numbers_of(entries, where)
     at = np.array([places[key] for key in entries], dtype=np.intp)
     genes, channels = at[:, 0], at[:, 1]
@@ -162,7 +181,7 @@ def _fill(values: FloatArray, entries: GeneMap, places: Mapping[str, tuple[int, 
             expected=f"{key}:<channel> for an altered gene, {key} alone only for one that is not altered",
             do="Say which kind of alteration it is.",
         )
-    values[genes] = 0.0
+    values[genes] = left_out
     values[genes[whole]] = numbers[whole, None]
     values[genes[~whole], channels[~whole]] = numbers[~whole]
 

@@ -19,7 +19,7 @@ from metarisk.data.text import TextTable, check_ids, is_missing, read_text, requ
 from metarisk.errors import InvalidStudyError
 from metarisk.files import sha256_of
 from metarisk.schema.assays import ASSAYS
-from metarisk.schema.clinical import NUMERIC
+from metarisk.schema.clinical import NUMERIC, is_clinical_number
 from metarisk.schema.findings import errors_of
 
 SUFFIXES = (".parquet", ".tsv", ".csv", ".txt", ".tsv.gz", ".csv.gz", ".txt.gz")
@@ -105,7 +105,7 @@ def _typed(table: TextTable, name: str, found: Found) -> pd.Series:
     cells = table.frame[name]
     if name == ID:
         return cells
-    if name in NUMERIC:
+    if is_clinical_number(name):
         return _numbers(table, name, found)
     if name in set(ASSAYS):
         return pd.Series(_parsed(table, name, cells, found), index=cells.index, dtype=object)
@@ -118,7 +118,8 @@ def _numbers(table: TextTable, name: str, found: Found) -> pd.Series:
     wrong = (numbers.isna() & ~is_missing(cells)).to_numpy()
     if wrong.any():
         message = f"{wrong.sum()} cells are not numbers"
-        do = f"Write {NUMERIC[name].unit} with a decimal point, or leave the cell empty."
+        unit = NUMERIC[name].unit if name in NUMERIC else "a number"
+        do = f"Write {unit} with a decimal point, or leave the cell empty."
         found.append(error(table.name, message, do, lines=table.lines(wrong), column=name))
     return numbers
 
