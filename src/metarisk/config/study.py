@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from metarisk.config.section import Section
+from metarisk.config.study_annotated import CellsFile, MatrixPart
 from metarisk.config.study_endpoints import (
     AgesAtEvents,
     EndpointColumns,
@@ -27,6 +28,7 @@ __all__ = [
     "StudyFile",
     "AssayFile",
     "CallsFile",
+    "CellsFile",
     "ClinicalFile",
     "DatedFile",
     "ExtraNumber",
@@ -34,6 +36,7 @@ __all__ = [
     "AgesAtEvents",
     "FirstEvent",
     "FollowUp",
+    "MatrixPart",
     "SiteText",
     "Threshold",
     "YesNo",
@@ -81,6 +84,8 @@ class StudyFile(Section):
         Values of a patient at several times.
     calls
         Lists of alterations of a folder of plain tables.
+    cells
+        Counts of single cells, told as pseudobulk expression and cell fractions of samples.
     """
 
     name: str
@@ -101,6 +106,7 @@ class StudyFile(Section):
     clinical_file: ClinicalFile | None = None
     assays: tuple[AssayFile, ...] = ()
     calls: tuple[CallsFile, ...] = ()
+    cells: tuple[CellsFile, ...] = ()
     extras: dict[str, ExtraNumber] = Field(default_factory=dict)
     dated: tuple[DatedFile, ...] = ()
 

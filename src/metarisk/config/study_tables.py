@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from metarisk.config.section import Section
+from metarisk.config.study_annotated import MatrixPart, is_annotated
 from metarisk.config.study_endpoints import TimeUnit
 from metarisk.schema.assays import ASSAYS, Assay
 
@@ -45,7 +46,9 @@ class AssayFile(Section):
     assay
         What was measured.
     file
-        Path below the study's folder: TSV, CSV (optionally gzipped) or parquet.
+        Path below the study's folder: TSV, CSV (optionally gzipped), parquet, ``.h5ad`` or ``.h5mu``.
+    part
+        Which matrix of an ``.h5ad`` or ``.h5mu``.
     each
         Names that take the place of ``{}`` in ``file``, one matrix each.
     unit
@@ -53,7 +56,8 @@ class AssayFile(Section):
     orientation
         ``genes_in_rows`` (a column of gene ids, then a column a sample) or ``samples_in_rows``.
     id_column
-        Name of the column of gene ids (genes in rows) or sample ids (samples in rows).
+        Name of the column of gene ids (genes in rows) or sample ids (samples in rows); of an ``.h5ad`` or
+        ``.h5mu`` a column of ``obs``, or ``obs_names``.
     id_type
         How the genes are named; ``feature``: by names of their own kind, kept to the letter and on no gene.
     names
@@ -77,6 +81,7 @@ class AssayFile(Section):
 
     assay: Assay
     file: Path
+    part: MatrixPart | None = None
     each: tuple[str, ...] = ()
     unit: str
     orientation: Orientation
@@ -95,6 +100,12 @@ class AssayFile(Section):
         known = ASSAYS[self.assay].units
         if self.unit not in known:
             raise ValueError(f"unit {self.unit!r} is not one of {', '.join(known)} for assay {self.assay}")
+        return self
+
+    @model_validator(mode="after")
+    def _part_is_of_an_annotated_file(self) -> AssayFile:
+        if self.part is not None and not is_annotated(self.file):
+            raise ValueError(f"part is for .h5ad and .h5mu files, {self.file} is neither")
         return self
 
     @model_validator(mode="after")
@@ -168,11 +179,14 @@ class ClinicalFile(Section):
     Attributes
     ----------
     file
-        Path below the study's folder.
+        Path below the study's folder: a table, or an ``.h5ad`` or ``.h5mu`` of which ``obs`` is read.
+    modality
+        Of an ``.h5mu``, whose ``obs`` is meant; the one that all modalities share where it is None.
     orientation
         ``samples_in_rows``, or ``genes_in_rows`` where the clinical columns are rows of a matrix.
     sample_column
-        Column of sample ids (of the names of the rows where the table is turned).
+        Column of sample ids (of the names of the rows where the table is turned); the index of an ``obs`` is
+        called ``obs_names``.
     rows
         Of a turned table the rows that are clinical.
     patient_column
@@ -191,6 +205,7 @@ class ClinicalFile(Section):
     """
 
     file: Path
+    modality: str | None = None
     orientation: Orientation = "samples_in_rows"
     sample_column: str
     rows: tuple[str, ...] = ()
