@@ -1,4 +1,4 @@
-"""Files of AnnData (``.h5ad``) and MuData (``.h5mu``): which matrix is meant, and cells that become samples."""
+"""AnnData (``.h5ad``) and MuData (``.h5mu``) files: which matrix is meant, and cells that become samples."""
 
 from __future__ import annotations
 
