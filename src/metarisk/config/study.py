@@ -62,6 +62,9 @@ class StudyFile(Section):
         A table ``panel, gene`` of what each gene panel measures; relative like ``folder``.
     genes
         A table of gene symbols and aliases that replaces the embedded one; relative like ``folder``.
+    only_genes
+        A table of genes, in its first column or a column ``symbol``: assays on genes are read for these only,
+        where whole genomes would not fit into memory; relative like ``folder``.
     clinical
         Our clinical column <- theirs.
     scale
@@ -95,6 +98,7 @@ class StudyFile(Section):
     build: Literal["hg19", "hg38"] | None = None
     panels: Path | None = None
     genes: Path | None = None
+    only_genes: Path | None = None
     clinical: dict[str, str] = Field(default_factory=dict)
     scale: dict[str, float] = Field(default_factory=dict)
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)

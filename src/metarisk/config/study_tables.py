@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -14,9 +15,23 @@ from metarisk.config.study_endpoints import TimeUnit
 from metarisk.schema.assays import ASSAYS, Assay
 
 Orientation = Literal["genes_in_rows", "samples_in_rows"]
+Repeated = Literal["refuse", "mean", "max"]
+Barcode = Literal["tcga"]
 
 # Place in a file name that each of several names takes in turn.
 EACH = "{}"
+
+
+def _require_one_group(key: str, pattern: str | None) -> None:
+    """Refuse a pattern that is none, or that finds more than one thing."""
+    if pattern is None:
+        return
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"{key} is no regular expression ({error})") from error
+    if groups != 1:
+        raise ValueError(f"{key} has {groups} groups; it needs one, around what is to be found")
 
 
 class NameTable(Section):
@@ -25,9 +40,9 @@ class NameTable(Section):
     Attributes
     ----------
     file
-        Path below the study's folder, or relative like it where it starts with ``..``-free folders.
+        Path below the study's folder: a chip's annotation, a Xena probe map, any table of two such columns.
     name_column
-        Names as they stand in the matrix.
+        Names as they stand in the matrix; a versioned Ensembl id also finds the same id without its version.
     gene_column
         Gene of each; a name with an empty cell has none. Several genes in a cell (``A|B``, ``A /// B``) are
         ambiguous: such a name is left out and counted.
@@ -36,6 +51,31 @@ class NameTable(Section):
     file: Path
     name_column: str
     gene_column: str
+
+
+class SampleSheet(Section):
+    """A table that says which file holds which sample, where each sample has a file of its own.
+
+    The defaults are those of a sample sheet of the Genomic Data Commons, whose client puts each file into a
+    folder that is named by its id.
+
+    Attributes
+    ----------
+    file
+        Path of the sheet below the study's folder.
+    file_column, sample_column
+        Names of files, and the sample of each.
+    folder_column
+        Folder of each file; None where all lie in one.
+    value_column
+        Column of values in every file.
+    """
+
+    file: Path
+    file_column: str = "File Name"
+    sample_column: str = "Sample ID"
+    folder_column: str | None = "File ID"
+    value_column: str
 
 
 class AssayFile(Section):
@@ -47,24 +87,34 @@ class AssayFile(Section):
         What was measured.
     file
         Path below the study's folder: TSV, CSV (optionally gzipped), parquet, ``.h5ad`` or ``.h5mu``.
+        With a ``sheet`` the folder of the samples' files.
     part
         Which matrix of an ``.h5ad`` or ``.h5mu``.
     each
         Names that take the place of ``{}`` in ``file``, one matrix each.
+    sheet
+        Where each sample has a file of its own.
     unit
         One of the units that the assay may be declared in.
     orientation
         ``genes_in_rows`` (a column of gene ids, then a column a sample) or ``samples_in_rows``.
     id_column
         Name of the column of gene ids (genes in rows) or sample ids (samples in rows); of an ``.h5ad`` or
-        ``.h5mu`` a column of ``obs``, or ``obs_names``.
+        ``.h5mu`` a column of ``obs``, or ``obs_names``. The index that pandas stored in a parquet file is a
+        column of its own name, or ``index`` where it has none.
+    skip
+        Columns that are neither ids nor values, e.g. a gene's cytoband.
     id_type
         How the genes are named; ``feature``: by names of their own kind, kept to the letter and on no gene.
+        A name of another kind among them is read by its look, and told.
     names
         Table that turns the names into genes of ``id_type``.
     prefix
         Only features whose name begins with this are read, and the prefix is taken off: for a table that
         holds several assays.
+    name_pattern
+        Regular expression with one group that finds the gene in a feature's name, e.g. the part before the
+        point of ``TP53.7157``; a name that it does not match stays as it is.
     cohort
         Value of the clinical table's cohort column that these samples belong to; sample ids then need to be
         unique only within it.
@@ -73,10 +123,14 @@ class AssayFile(Section):
     pseudocount
         What was added before the logarithm was taken, where it is not what the unit says (1 for expression
         and microRNA, 0 for a log2 ratio); values are told again with the unit's own.
+    clip
+        Closed range that values are brought into, after ``scale``: (0, 1) makes calls of counted mutations.
     repeated
-        What a feature that stands twice means: ``refuse``, or aggregate by ``mean`` or ``max``.
+        What a gene that stands twice means, under one name or two: ``refuse``, or aggregate over its rows, of
+        each sample the ``mean`` or the ``max``.
     barcode
-        ``tcga``: sample ids are TCGA barcodes, cut to the tumour sample; normal tissue is left out.
+        ``tcga``: sample ids are TCGA barcodes. They are cut to the tumour sample, or to the patient where the
+        clinical table has patients; normal tissue is left out, and one of several portions is kept.
     """
 
     assay: Assay
@@ -84,16 +138,20 @@ class AssayFile(Section):
     part: MatrixPart | None = None
     each: tuple[str, ...] = ()
     unit: str
-    orientation: Orientation
+    sheet: SampleSheet | None = None
+    orientation: Orientation = "genes_in_rows"
     id_column: str
+    skip: tuple[str, ...] = ()
     id_type: Literal["symbol", "entrez", "ensembl", "feature"] = "symbol"
     names: NameTable | None = None
     prefix: str = ""
+    name_pattern: str | None = None
     cohort: str | None = None
     scale: float = 1.0
     pseudocount: float | None = Field(default=None, ge=0.0, le=100.0)
-    repeated: Literal["refuse", "mean", "max"] = "refuse"
-    barcode: Literal["tcga"] | None = None
+    clip: tuple[float, float] | None = None
+    repeated: Repeated = "refuse"
+    barcode: Barcode | None = None
 
     @model_validator(mode="after")
     def _unit_belongs_to_assay(self) -> AssayFile:
@@ -106,6 +164,23 @@ class AssayFile(Section):
     def _part_is_of_an_annotated_file(self) -> AssayFile:
         if self.part is not None and not is_annotated(self.file):
             raise ValueError(f"part is for .h5ad and .h5mu files, {self.file} is neither")
+        return self
+
+    @model_validator(mode="after")
+    def _pseudocount_belongs_to_a_logarithm(self) -> AssayFile:
+        if self.pseudocount is not None and not self.unit.startswith("log2_"):
+            raise ValueError(f"pseudocount belongs to a log2 unit, not to {self.unit}")
+        return self
+
+    @model_validator(mode="after")
+    def _sheet_lists_files_of_genes(self) -> AssayFile:
+        if self.sheet is not None and self.orientation != "genes_in_rows":
+            raise ValueError("files of one sample each have their genes in rows")
+        return self
+
+    @model_validator(mode="after")
+    def _pattern_finds_one_name(self) -> AssayFile:
+        _require_one_group("name_pattern", self.name_pattern)
         return self
 
     @model_validator(mode="after")
@@ -142,6 +217,8 @@ class CallsFile(Section):
         is None, every sample of the list was sequenced and no other.
     panel_column
         Gene panel of each row, described under ``panels``; without it every gene of the list is measured.
+    cohort, barcode
+        As for a matrix.
     """
 
     assay: Literal[Assay.MUTATION, Assay.FUSION]
@@ -153,6 +230,7 @@ class CallsFile(Section):
     sequenced: str | None = None
     panel_column: str | None = None
     cohort: str | None = None
+    barcode: Barcode | None = None
 
 
 class FurtherTable(Section):
@@ -171,6 +249,25 @@ class FurtherTable(Section):
     file: Path
     column: str
     on: str
+
+
+class Correction(Section):
+    """Cells of some rows that do not mean what the column says, e.g. days in a column of months.
+
+    Attributes
+    ----------
+    columns
+        Columns of the source to correct.
+    where
+        The rows: column -> values.
+    multiply
+        Number that the cells are multiplied by; where it is None they are blanked, e.g. constants that were
+        filled in for values that nobody measured.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    where: dict[str, tuple[str, ...]] = Field(min_length=1)
+    multiply: float | None = None
 
 
 class ClinicalFile(Section):
@@ -196,7 +293,12 @@ class ClinicalFile(Section):
     cohort_column
         Column that names the cohort of each sample; ids are then written ``cohort:id``.
     barcode
-        ``tcga``: sample ids are TCGA barcodes, which tell patient and sample type.
+        ``tcga``: sample ids are TCGA barcodes, which tell patient and, as column ``SAMPLE_TYPE``, the kind of
+        tumour; normal tissue is left out.
+    constants
+        Further columns that hold the same value in every row, e.g. the cancer type of a study of one.
+    corrections
+        Cells that do not mean what their column says.
     further
         More tables that join this one.
     assays_only
@@ -212,9 +314,22 @@ class ClinicalFile(Section):
     patient_column: str | None = None
     patient_pattern: str | None = None
     cohort_column: str | None = None
-    barcode: Literal["tcga"] | None = None
+    barcode: Barcode | None = None
+    constants: dict[str, str] = Field(default_factory=dict)
+    corrections: tuple[Correction, ...] = ()
     further: tuple[FurtherTable, ...] = ()
     assays_only: Literal["leave_out", "keep"] = "leave_out"
+
+    @model_validator(mode="after")
+    def _turned_tables_name_their_rows(self) -> ClinicalFile:
+        if (self.orientation == "genes_in_rows") != bool(self.rows):
+            raise ValueError("orientation genes_in_rows and rows go together")
+        return self
+
+    @model_validator(mode="after")
+    def _pattern_finds_one_patient(self) -> ClinicalFile:
+        _require_one_group("patient_pattern", self.patient_pattern)
+        return self
 
 
 class DatedFile(Section):
