@@ -75,10 +75,10 @@ class AssayTable:
     def align(self, sample_ids: NDArray[np.str_]) -> AssayTable:
         """One row for each sample asked for; NaN and an empty unit where this table has none."""
         position = pd.Index(self.sample_ids).get_indexer(pd.Index(sample_ids))
+        here, theirs = position >= 0, position[position >= 0]
         values = np.full((len(sample_ids), *self.values.shape[1:]), np.nan, dtype=np.float32)
-        values[position >= 0] = self.values[position[position >= 0]]
-        units = np.where(position >= 0, self.units[position], "")
-        panels = np.where(position >= 0, self.panels[position], "")
+        units, panels = (np.full(len(sample_ids), "", dtype=told.dtype) for told in (self.units, self.panels))
+        values[here], units[here], panels[here] = self.values[theirs], self.units[theirs], self.panels[theirs]
         return AssayTable(self.assay, sample_ids, self.genes, values, units, panels)
 
 
