@@ -79,7 +79,7 @@ def test_a_cohort_comes_back_from_its_rows(cohort: Cohort) -> None:
 def test_the_model_reads_the_same_from_rows_as_from_the_cohort() -> None:
     topology = curated_topology()
     cohort = simulate(SimulationSection(samples=60), topology, TaskSection(), 3).cohort
-    transform = FeatureTransform.fit(cohort, topology.genes, FeatureSection(min_alterations=1))
+    transform = FeatureTransform.fit(cohort, topology, FeatureSection(min_alterations=1))
     direct, through_rows = transform.apply(cohort), transform.apply(cohort_of(rows_of(cohort), "x"))
     np.testing.assert_array_equal(through_rows.flat, direct.flat)
     for assay, entry in direct.assays.items():

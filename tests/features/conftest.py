@@ -27,6 +27,10 @@ def make_table() -> MakeTable:
         shape = (N_SAMPLES, len(genes), len(ASSAYS[assay].channels))
         if unit in {"calls", "discrete"}:
             values = rng.integers(0, 2, shape).astype(np.float32)
+        elif unit in {"beta", "fraction"}:
+            values = rng.random(shape).astype(np.float32)
+        elif unit == "log2_ratio":
+            values = rng.normal(0, 0.5, shape).astype(np.float32)
         else:
             values = rng.normal(5, 2, shape).astype(np.float32)
         values[rng.random(shape[:2]) < 0.2] = np.nan

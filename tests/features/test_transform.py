@@ -10,13 +10,16 @@ import pytest
 from metarisk.config.experiment import FeatureSection
 from metarisk.data.cohort import Cohort
 from metarisk.features import Batch, FeatureTransform
-from metarisk.features.transform import OTHER
+from metarisk.features.transform import OTHER, nodes_of
+from metarisk.pathways.topology import assemble
 from metarisk.schema.assays import Assay
 
 SECTION = FeatureSection(
     min_category_count=3, min_alterations=2, direct_genes=4, numeric=("age_years", "fga")
 )
-GENES = tuple(f"G{number:02d}" for number in range(2, 14))  # two of the assays' genes are not on the graph
+GRAPH_GENES = tuple(
+    f"G{number:02d}" for number in range(2, 14)
+)  # two of the assays' genes are not on the graph
 TRAIN = np.arange(30)
 
 
@@ -34,8 +37,11 @@ def cohort(make_cohort: Any) -> Cohort:
     return found
 
 
-def fit(cohort: Cohort) -> FeatureTransform:
-    return FeatureTransform.fit(cohort, GENES, SECTION)
+TOPOLOGY = assemble("hand", [], [(f"circuit_{at % 3}", gene) for at, gene in enumerate(GRAPH_GENES)])
+
+
+def fit(cohort: Cohort, **changed: Any) -> FeatureTransform:
+    return FeatureTransform.fit(cohort, TOPOLOGY, SECTION.model_copy(update=changed))
 
 
 def poisoned(cohort: Cohort, rows: np.ndarray) -> Cohort:
@@ -78,7 +84,7 @@ def test_genes_that_the_model_does_not_know_change_nothing(cohort: Cohort) -> No
 def test_what_was_not_measured_is_zero_on_the_graph_and_unknown_in_the_table(cohort: Cohort) -> None:
     transform = fit(cohort)
     batch = transform.apply(cohort)
-    for assay, scale in transform.graph_scales.items():
+    for assay, scale in transform.scales.items():
         table, entry = cohort.assays[assay], batch.assays[assay]
         columns = [table.genes.index(gene) for gene in scale.genes]
         np.testing.assert_array_equal(entry.measured, table.measured[:, columns])
@@ -93,14 +99,88 @@ def test_an_assay_that_a_cohort_lacks_is_zeros_and_not_measured(cohort: Cohort) 
     transform = fit(cohort)
     without = {assay: table for assay, table in cohort.assays.items() if assay is not Assay.EXPRESSION}
     entry = transform.apply(replace(cohort, assays=without)).assays[Assay.EXPRESSION]
-    assert entry.values.shape == (40, len(transform.graph_scales[Assay.EXPRESSION].genes), 1)
+    assert entry.values.shape == (40, len(transform.scales[Assay.EXPRESSION].genes), 1)
     assert (entry.values == 0).all()
     assert not entry.measured.any()
 
 
-def test_only_genes_of_the_graph_reach_it(cohort: Cohort) -> None:
-    for scale in fit(cohort).graph_scales.values():
-        assert set(scale.genes) <= set(GENES)
+UNITS = {
+    Assay.MUTATION: "calls",
+    Assay.COPY_NUMBER: "log2_ratio",
+    Assay.FUSION: "calls",
+    Assay.EXPRESSION: "log2_tpm",
+    Assay.METHYLATION: "beta",
+    Assay.MICRORNA: "log2_rpm",
+    Assay.PROTEIN: "log2_intensity",
+    Assay.METABOLITE: "log2_intensity",
+    Assay.SIGNATURE: "score",
+    Assay.CELL_FRACTION: "fraction",
+}
+
+
+def test_every_assay_counts_and_goes_missing_as_one(make_table: Any, make_cohort: Any) -> None:
+    cohort = make_cohort(
+        *(make_table(assay, unit, seed=at) for at, (assay, unit) in enumerate(UNITS.items()))
+    )
+    transform = fit(cohort, assays=tuple(Assay))
+    groups = [column.group for column in transform.columns]
+    whole = transform.apply(cohort)
+    for assay in Assay:
+        own = np.array([group == assay for group in groups])
+        assert np.nanstd(whole.flat[:, own], axis=0).min() > 0.1
+        without = {name: table for name, table in cohort.assays.items() if name is not assay}
+        batch = transform.apply(replace(cohort, assays=without))
+        assert np.isnan(batch.flat[:, own]).all()
+        np.testing.assert_array_equal(batch.flat[:, ~own], whole.flat[:, ~own])
+        assert not batch.assays[assay].measured.any()
+        assert (batch.assays[assay].values == 0).all()
+
+
+def test_assays_are_read_where_they_were_measured_unless_the_experiment_says_which() -> None:
+    assert FeatureSection().assays == tuple(Assay)
+
+
+def test_signatures_enter_at_pathways_and_features_at_no_node(make_table: Any, make_cohort: Any) -> None:
+    names = ("circuit_1", "T cell inflamed", "circuit_0", "G05")
+    tables = [make_table(assay, UNITS[assay], genes=names) for assay in (Assay.SIGNATURE, Assay.METABOLITE)]
+    transform = fit(make_cohort(*tables), assays=(Assay.SIGNATURE, Assay.METABOLITE))
+    assert set(nodes_of(Assay.SIGNATURE, TOPOLOGY)) & set(names) == {"circuit_0", "circuit_1"}
+    assert not nodes_of(Assay.METABOLITE, TOPOLOGY)
+    assert [column.name for column in transform.columns][:8] == [
+        *(f"signature:{name}" for name in names),
+        *(f"metabolite:{name}" for name in names),
+    ]
+
+
+def test_levels_on_the_graph_come_first_and_the_most_variable_others_fill_up(
+    make_table: Any, make_cohort: Any
+) -> None:
+    names = ("cg01", "G05", "cg02", "cg03", "G06")
+    table = make_table(Assay.METHYLATION, "m_value", genes=names)
+    table.values[...] *= np.array([5.0, 0.1, 1.0, 9.0, 0.2], np.float32)[:, None]
+    cohort = make_cohort(table)
+    read = {
+        room: [name.partition(":")[2] for name in column_names(fit(cohort, assays=UNITS, direct_genes=room))]
+        for room in (0, 1, 2, 4)
+    }
+    assert read == {0: [], 1: ["G06"], 2: ["G05", "G06"], 4: ["cg01", "G05", "cg03", "G06"]}
+    assert fit(cohort, assays=UNITS, direct_genes=0).scales[Assay.METHYLATION].genes == ("G05", "G06")
+
+
+def test_features_without_a_gene_are_read_beside_the_graph(make_table: Any, make_cohort: Any) -> None:
+    table = make_table(Assay.METHYLATION, "beta", genes=("cg00000029", "cg00000165"))
+    transform = fit(make_cohort(table), assays=(Assay.METHYLATION,))
+    assert column_names(transform) == ["methylation:cg00000029", "methylation:cg00000165"]
+
+
+def test_an_assay_of_which_nothing_can_be_read_is_left_out(make_table: Any, make_cohort: Any) -> None:
+    table = make_table(Assay.CELL_FRACTION, "fraction")
+    assert not fit(make_cohort(table), assays=(Assay.CELL_FRACTION,), direct_genes=0).scales
+
+
+def column_names(transform: FeatureTransform) -> list[str]:
+    """Names of the columns that come from assays."""
+    return [column.name for column in transform.columns if column.kind in {"call", "level"}]
 
 
 def test_every_sample_is_read_by_itself(cohort: Cohort) -> None:
@@ -147,15 +227,54 @@ def test_a_clinical_column_that_a_new_cohort_lacks_is_unknown(cohort: Cohort) ->
     assert np.isnan(transform.apply(bare).flat[:, min(first.values()) :]).all()
 
 
-def test_the_direct_path_reads_altered_genes_and_the_most_variable_levels(cohort: Cohort) -> None:
+def test_the_direct_path_reads_channels_that_are_altered_often_enough(cohort: Cohort) -> None:
     table = cohort.assays[Assay.MUTATION]
     values = np.zeros_like(table.values)
-    values[:2, 3] = 1.0
+    values[:3, 3, 1] = 1.0  # missense, two of them at a hotspot
+    values[:2, 3, 3] = 1.0
+    values[:2, 7, 3] = np.nan  # hotspots that nobody looked for
     values[:1, 5] = 1.0
-    changed = replace(cohort, assays={**cohort.assays, Assay.MUTATION: replace(table, values=values)})
-    direct = fit(changed).direct_genes
-    assert direct[Assay.MUTATION] == ("G03",)
-    assert len(direct[Assay.EXPRESSION]) == SECTION.direct_genes
+    changed = replace(cohort, assays={Assay.MUTATION: replace(table, values=values)})
+    assert column_names(fit(changed)) == ["mutation.missense:G03", "mutation.hotspot:G03"]
+    column = fit(changed).apply(changed).flat[:, 1]
+    assert column[:4].tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_a_hotspot_that_nobody_could_tell_is_unknown_where_its_gene_was_measured(cohort: Cohort) -> None:
+    transform = fit(cohort)
+    table = cohort.assays[Assay.MUTATION]
+    values = np.nan_to_num(table.values)
+    values[..., 3] = np.nan
+    batch = transform.apply(replace(cohort, assays={Assay.MUTATION: replace(table, values=values)}))
+    names = [column.name for column in transform.columns]
+    hotspot = np.array([name.startswith("mutation.hotspot:") for name in names])
+    others = np.array([name.startswith("mutation.") for name in names]) & ~hotspot
+    assert hotspot.any()
+    assert np.isnan(batch.flat[:, hotspot]).all()
+    assert not np.isnan(batch.flat[:, others]).any()
+    assert batch.assays[Assay.MUTATION].measured.all()
+    assert (batch.assays[Assay.MUTATION].values[..., 3] == 0).all()
+
+
+def test_copy_number_in_mixed_units_is_altered_by_the_level_it_amounts_to(
+    make_table: Any, make_cohort: Any
+) -> None:
+    table = make_table(Assay.COPY_NUMBER, "discrete")
+    table.values[...] = 0.0
+    table.values[1:4, 2] = 0.6  # one copy more
+    table.values[1:40, 4] = 0.1  # noise
+    mixed = replace(table, units=np.where(np.arange(40) == 0, "discrete", "log2_ratio"))
+    assert column_names(fit(make_cohort(mixed))) == ["copy_number:G02"]
+
+
+def test_a_number_that_only_this_study_has_may_be_read(make_cohort: Any) -> None:
+    cohort = make_cohort(**{"extra.ldh": np.linspace(100, 400, 40), "ctdna_fraction": np.linspace(0, 1, 40)})
+    section = FeatureSection(numeric=("extra.ldh", "ctdna_fraction"), categorical=())
+    transform = FeatureTransform.fit(cohort, TOPOLOGY, section)
+    assert transform.numeric == ("extra.ldh", "ctdna_fraction")
+    np.testing.assert_allclose(
+        transform.apply(cohort).flat[:, -2], cohort.clinical["extra.ldh"].astype(np.float32)
+    )
 
 
 def test_the_columns_are_those_of_the_table(cohort: Cohort) -> None:

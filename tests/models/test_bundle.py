@@ -57,7 +57,7 @@ def test_everything_comes_back(small: Any, saved: Path) -> None:
     assert loaded.topology == small.bundle.topology
     assert loaded.ensemble.plan.layout == small.bundle.ensemble.plan.layout
     assert loaded.transform.columns == small.bundle.transform.columns
-    assert list(loaded.transform.graph_scales) == list(small.bundle.transform.graph_scales)
+    assert list(loaded.transform.scales) == list(small.bundle.transform.scales)
     assert loaded.training_ids == small.bundle.training_ids
     assert (loaded.provenance, loaded.figures) == (small.bundle.provenance, small.bundle.figures)
     assert (loaded.card, loaded.name) == ("# small\n", "metarisk")
@@ -144,8 +144,8 @@ def test_a_manifest_that_was_edited_to_fit_is_refused(copy: Path, tmp_path: Path
 
 
 def test_a_newer_format_names_the_version_that_wrote_it(copy: Path) -> None:
-    edit_manifest(copy, lambda manifest: manifest.update(format_version=2, metarisk="9.1"))
-    with pytest.raises(BundleError, match=r"bundle format 2, written by metarisk 9\.1; expected format 1"):
+    edit_manifest(copy, lambda manifest: manifest.update(format_version=3, metarisk="9.1"))
+    with pytest.raises(BundleError, match=r"bundle format 3, written by metarisk 9\.1; expected format 2"):
         load_bundle(copy)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from metarisk.nn.encoders import AssayEncoder, encode
+from metarisk.nn.encoders import OFF_GRAPH, AssayEncoder, encode
 
 GENES, SAMPLES, WIDTH = 6, 4, 3
 
@@ -21,7 +21,7 @@ def test_the_state_of_a_gene_is_the_sum_over_assays_and_channels() -> None:
     pairs, identity = two_encoders(), torch.randn(GENES, WIDTH)
     expected = torch.zeros(GENES, SAMPLES, WIDTH)
     for encoder, values in pairs:
-        for column, gene in enumerate(encoder.gene_index.tolist()):
+        for column, gene in enumerate(encoder.node_index.tolist()):
             for sample in range(SAMPLES):
                 for channel, value in enumerate(values[sample, column]):
                     effect = encoder.shared[channel] + encoder.own[channel] * identity[gene]
@@ -40,9 +40,19 @@ def test_what_was_not_measured_adds_nothing() -> None:
 def test_the_order_of_an_assays_columns_does_not_matter() -> None:
     encoder, values = two_encoders()[1]
     order = [2, 0, 3, 1]
-    moved = AssayEncoder(encoder.gene_index.numpy()[order], GENES, 1, WIDTH)
+    moved = AssayEncoder(encoder.node_index.numpy()[order], GENES, 1, WIDTH)
     moved.load_state_dict(encoder.state_dict())
     identity = torch.randn(GENES, WIDTH)
     torch.testing.assert_close(
         encode([(moved, values[:, order])], identity), encode([(encoder, values)], identity)
+    )
+
+
+def test_columns_on_no_node_stay_off_the_graph() -> None:
+    encoder = AssayEncoder(np.array([OFF_GRAPH, 4, OFF_GRAPH, 1]), GENES, 1, WIDTH)
+    bare = AssayEncoder(np.array([4, 1]), GENES, 1, WIDTH)
+    bare.load_state_dict(encoder.state_dict())
+    values, identity = torch.randn(SAMPLES, 4, 1), torch.randn(GENES, WIDTH)
+    torch.testing.assert_close(
+        encode([(encoder, values)], identity), encode([(bare, values[:, [1, 3]])], identity)
     )

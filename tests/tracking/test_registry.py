@@ -106,9 +106,9 @@ def test_no_pickle_is_stored(registered: Any) -> None:
 
 def test_the_signature_does_not_grow_with_the_genome(tiny: Any) -> None:
     transform = tiny.bundle.transform
-    scale = transform.graph_scales[Assay.MUTATION]
+    scale = transform.scales[Assay.MUTATION]
     genome = replace(scale, genes=tuple(f"G{number}" for number in range(20_000)))
-    larger = replace(transform, graph_scales={**transform.graph_scales, Assay.MUTATION: genome})
+    larger = replace(transform, scales={**transform.scales, Assay.MUTATION: genome})
     assert signature_of(larger).to_dict() == signature_of(transform).to_dict()
 
 

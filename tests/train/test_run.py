@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from metarisk.config.experiment import CohortSection, FeatureSection
-from metarisk.data.cohort import Cohort
+from metarisk.data.cohort import AssayTable, Cohort
 from metarisk.data.split import holdout
 from metarisk.errors import InputError
 from metarisk.schema.assays import Assay
@@ -54,9 +54,9 @@ def test_poisoned_test_rows_change_nothing_in_the_fitted_model(make: Any) -> Non
     for name, tensor in clean.ensemble.state_dict().items():
         assert torch.equal(tensor, weights[name]), name
     assert clean.transform.columns == dirty.transform.columns
-    for assay, scale in clean.transform.graph_scales.items():
-        np.testing.assert_array_equal(scale.centre, dirty.transform.graph_scales[assay].centre)
-        np.testing.assert_array_equal(scale.spread, dirty.transform.graph_scales[assay].spread)
+    for assay, scale in clean.transform.scales.items():
+        np.testing.assert_array_equal(scale.centre, dirty.transform.scales[assay].centre)
+        np.testing.assert_array_equal(scale.spread, dirty.transform.scales[assay].spread)
     np.testing.assert_array_equal(clean.calibration.slope, dirty.calibration.slope)
     np.testing.assert_array_equal(clean.calibration.offset, dirty.calibration.offset)
     assert clean.ensemble.plan.layout == dirty.ensemble.plan.layout
@@ -168,13 +168,28 @@ def test_a_filter_that_leaves_nobody_is_refused(make: Any) -> None:
         choose_samples(cohort, CohortSection(keep={"planet": ("MARS",)}))
 
 
-def test_measured_genes_are_those_that_some_sample_measured_in_an_assay_that_is_read(make: Any) -> None:
+def test_measured_genes_are_those_that_some_sample_measured_in_an_assay_that_is_read(
+    make: Any, small_topology: Any
+) -> None:
     cohort = make.cohort(make.experiment())
-    assert measured_genes(cohort, FeatureSection(assays=(Assay.PROTEIN,))) == set()
+    read = FeatureSection(assays=(Assay.COPY_NUMBER,))
+    assert measured_genes(cohort, FeatureSection(assays=(Assay.PROTEIN,)), small_topology) == set()
     table = cohort.assays[Assay.COPY_NUMBER]
     values = table.values.copy()
     values[:, 3] = np.nan
     changed = replace(cohort, assays={Assay.COPY_NUMBER: replace(table, values=values)})
-    found = measured_genes(changed, FeatureSection(assays=(Assay.COPY_NUMBER,)))
+    found = measured_genes(changed, read, small_topology)
     assert set(table.genes[:3]) <= found
-    assert found == measured_genes(cohort, FeatureSection(assays=(Assay.COPY_NUMBER,))) - {table.genes[3]}
+    assert found == measured_genes(cohort, read, small_topology) - {table.genes[3]}
+
+
+def test_the_genes_of_a_measured_signature_keep_its_pathway_from_being_pruned(
+    make: Any, small_topology: Any
+) -> None:
+    cohort = make.cohort(make.experiment())
+    ids, units = cohort.sample_ids, np.full(len(cohort), "score")
+    scores = np.ones((len(cohort), 2, 1), np.float32)
+    signature = AssayTable(Assay.SIGNATURE, ids, ("circuit_1", "OTHER"), scores, units)
+    fractions = AssayTable(Assay.CELL_FRACTION, ids, ("circuit_2",), scores[:, :1], units)
+    only = replace(cohort, assays={Assay.SIGNATURE: signature, Assay.CELL_FRACTION: fractions})
+    assert measured_genes(only, FeatureSection(), small_topology) == set(small_topology.members("circuit_1"))

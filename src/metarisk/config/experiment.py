@@ -86,7 +86,7 @@ class FeatureSection(Section):
     assays
         Assays to read where they were measured.
     numeric
-        Clinical numbers.
+        Clinical numbers of the schema, and those that a study declares: ``extra.<name>``.
     categorical
         Clinical categories.
     min_category_count
@@ -94,12 +94,14 @@ class FeatureSection(Section):
     numeric_bins
         Bins of the piecewise-linear embedding of a clinical number.
     min_alterations
-        Mutation, fusion and copy-number genes altered in fewer training samples stay out of the direct path.
+        A channel of a gene (mutation class, hotspot, fusion, discrete copy number) that is altered in fewer
+        training samples stays out of the direct path.
     direct_genes
-        Most variable genes of a continuous assay that the direct path reads.
+        Most variable genes, pathways or features of a continuous assay that the direct path reads; those on
+        the topology come first.
     """
 
-    assays: tuple[Assay, ...] = (Assay.MUTATION, Assay.COPY_NUMBER, Assay.EXPRESSION)
+    assays: tuple[Assay, ...] = tuple(Assay)
     numeric: tuple[str, ...] = ("age_years", "tmb_per_mb", "fga")
     categorical: tuple[str, ...] = ("sex", "cancer_type")
     min_category_count: int = Field(default=10, ge=1)

@@ -115,7 +115,7 @@ def _spread(member: Network, batch: Batch, outputs: list[int]) -> NDArray[np.flo
 
 
 def _contributions(graph: GraphPath, batch: Batch, outputs: list[int]) -> Tensor:
-    assays, _ = tensors(batch, graph.identity.device)
+    assays, _ = tensors(batch, graph.head.weight.device)
     read = torch.tanh(graph.readout(graph.pathway_states(assays)))  # (P, N, readout)
     weight = graph.head.weight[outputs].reshape(len(outputs), *read.shape[::2])  # (outputs, P, readout)
     return torch.einsum("pnk,opk->npo", read, weight)

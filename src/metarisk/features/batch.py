@@ -15,14 +15,14 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AssayInput:
-    """One assay on the topology's genes.
+    """One assay, on whatever the transform reads of it: genes, pathways or features.
 
     Attributes
     ----------
     values
         Standardised values, 0 where not measured, shape (N, Ga, C).
     measured
-        True where a gene was measured in a sample, shape (N, Ga).
+        True where a column was measured in a sample, shape (N, Ga).
     """
 
     values: FloatArray
@@ -36,7 +36,8 @@ class Batch:
     Attributes
     ----------
     assays
-        Graph path: one entry an assay that the transform knows, whether or not a sample has it.
+        One entry an assay that the transform knows, whether or not a sample has it; the graph path takes
+        its columns that are nodes.
     flat
         Direct path and baselines: one column a feature, NaN where unknown, shape (N, F).
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,14 @@ from metarisk.data.cohort import AssayTable, FloatArray
 from metarisk.schema.assays import CENTRED_UNITS, Assay
 
 CALLS = frozenset({Assay.MUTATION, Assay.FUSION})
+# Levels of one sample that are comparable with another's by their ranks alone.
+RANKED = frozenset({Assay.EXPRESSION, Assay.MICRORNA})
+# Units whose zero means the same in every cohort: the gene's own mean, two copies, no alteration.
+AS_THEY_STAND = frozenset({*CENTRED_UNITS, "calls", "discrete", "log2_ratio", ""})
 CLIP = 4.0
+HIGHEST_LEVEL = 2.0
+ONE_COPY_MORE = float(np.log2(3.0 / 2.0))
+LOWEST_BETA = 0.01
 
 
 @dataclass(frozen=True)
@@ -25,10 +33,11 @@ class AssayScale:
     assay
         Kind of measurement.
     genes
-        Genes that the transform reads, length Ga.
+        Genes, pathways or features that the transform reads, length Ga.
     centre, spread
         Mean and standard deviation over the training samples that were measured in an absolute unit, after
-        the assay's own transform, shape (Ga,); 0 and 1 for calls, discrete levels and centred units.
+        the assay's own transform, shape (Ga,); NaN where training had no such sample, so that what cannot be
+        put on the scale stays unknown. 0 and 1 for calls and copy number.
     """
 
     assay: Assay
@@ -39,37 +48,33 @@ class AssayScale:
 
 def fit_scale(table: AssayTable, genes: tuple[str, ...]) -> AssayScale:
     """Learn centre and spread of the genes from a training table."""
-    zero, one = np.zeros(len(genes), np.float32), np.ones(len(genes), np.float32)
-    rows = absolute_rows(table)
-    if table.assay in CALLS or not rows.any():
+    if table.assay in CALLS or table.assay is Assay.COPY_NUMBER:
+        zero, one = np.zeros(len(genes), np.float32), np.ones(len(genes), np.float32)
         return AssayScale(table.assay, genes, zero, one)
-    values = rank_normalised(columns_of(table, genes)[rows, :, 0], table.assay)
-    known = ~np.isnan(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    centre = np.where(known, values, 0.0).sum(axis=0) / count
-    variance = np.where(known, (values - centre) ** 2, 0.0).sum(axis=0) / count
-    spread = np.sqrt(variance)
-    return AssayScale(
-        table.assay, genes, centre.astype(np.float32), np.where(spread > 1e-3, spread, 1.0).astype(np.float32)
-    )
+    centre, spread = _moments(comparable(table, genes)[absolute_rows(table)])
+    return AssayScale(table.assay, genes, centre, np.where(spread <= 1e-3, np.float32(1.0), spread))
 
 
 def apply_scale(table: AssayTable, scale: AssayScale) -> FloatArray:
     """Standardised values on the scale's genes, NaN where not measured, shape (N, Ga, C)."""
-    values = columns_of(table, scale.genes)
     if table.assay in CALLS:
-        return values
-    level = values[..., 0]
+        return columns_of(table, scale.genes)
+    level = comparable(table, scale.genes)
     rows = absolute_rows(table)
-    level[rows] = (rank_normalised(level[rows], table.assay) - scale.centre) / scale.spread
+    level[rows] = (level[rows] - scale.centre) / scale.spread
     np.clip(level, -CLIP, CLIP, out=level)
     return level[..., None]
 
 
+def variability(table: AssayTable, genes: tuple[str, ...]) -> FloatArray:
+    """Standard deviation of each gene over the samples in an absolute unit, or over all if none is, (Ga,)."""
+    level, rows = comparable(table, genes), absolute_rows(table)
+    return np.nan_to_num(_moments(level[rows] if rows.any() else level)[1])
+
+
 def absolute_rows(table: AssayTable) -> NDArray[np.bool_]:
-    """Samples measured in a unit that is neither centred on its cohort nor discrete, shape (N,)."""
-    relative = [*CENTRED_UNITS, "discrete", ""]
-    return ~np.isin(table.units, relative)
+    """Samples measured in a unit whose zero is not yet the cohort's, shape (N,)."""
+    return ~np.isin(table.units, list(AS_THEY_STAND))
 
 
 def columns_of(table: AssayTable, genes: tuple[str, ...]) -> FloatArray:
@@ -81,13 +86,72 @@ def columns_of(table: AssayTable, genes: tuple[str, ...]) -> FloatArray:
     return values
 
 
-def rank_normalised(values: FloatArray, assay: Assay) -> FloatArray:
-    """Normal scores of each sample's ranks over its measured genes, for expression; others unchanged.
+def comparable(table: AssayTable, genes: tuple[str, ...]) -> FloatArray:
+    """Levels after the transform of their assay and unit, NaN where not measured, shape (N, Ga); a copy."""
+    level: FloatArray = columns_of(table, genes)[..., 0]
+    if table.assay in RANKED:
+        rows = absolute_rows(table)
+        level[rows] = rank_normalised(level[rows])
+    for unit, change in UNIT_TRANSFORMS.items():
+        rows = table.units == unit
+        if rows.any():
+            level[rows] = change(level[rows])
+    return level
+
+
+def rank_normalised(values: FloatArray) -> FloatArray:
+    """Normal scores of each sample's ranks over its measured genes, shape (N, G).
 
     Ranks make TPM, FPKM, arrays and NanoString counts of one sample comparable without a second sample.
     """
-    if assay is not Assay.EXPRESSION or not values.size:
+    if not values.size:
         return values
     ranks = pd.DataFrame(values).rank(axis=1).to_numpy()
     count = np.maximum((~np.isnan(values)).sum(axis=1, keepdims=True), 1)
     return np.asarray(ndtri((ranks - 0.5) / count), dtype=np.float32)
+
+
+def m_values(beta: FloatArray) -> FloatArray:
+    """M values log2(beta / (1 - beta)) of methylated fractions, whose variance does not depend on their mean.
+
+    Du et al., Comparison of Beta-value and M-value methods for quantifying methylation levels by microarray
+    analysis, BMC Bioinformatics 2010. Beta is kept within 0.01 .. 0.99, so M lies within +-6.63.
+    """
+    kept = np.clip(beta, LOWEST_BETA, 1.0 - LOWEST_BETA)
+    return np.asarray(np.log2(kept / (1.0 - kept)), dtype=np.float32)
+
+
+def arcsine_roots(fraction: FloatArray) -> FloatArray:
+    """Arcsine of the square root of a fraction, 0 .. pi / 2: the variance of a proportion becomes stable.
+
+    Anscombe, The transformation of Poisson, binomial and negative-binomial data, Biometrika 1948; used for
+    fractions of cells by Phipson et al., propeller, Bioinformatics 2022. It takes 0 and 1 as they are.
+    """
+    return np.asarray(np.arcsin(np.sqrt(np.clip(fraction, 0.0, 1.0))), dtype=np.float32)
+
+
+def copy_levels(log2_ratio: FloatArray) -> FloatArray:
+    """Log2 copy ratios on the scale of discrete levels, within -2 .. 2; 0 stays two copies.
+
+    One copy more in a pure diploid tumour, log2(3 / 2), is level 1; so samples in either unit can be learned
+    from together, and a sample in one be scored by a model that saw only the other.
+    """
+    return np.asarray(np.clip(log2_ratio / ONE_COPY_MORE, -HIGHEST_LEVEL, HIGHEST_LEVEL), dtype=np.float32)
+
+
+UNIT_TRANSFORMS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
+    "beta": m_values,
+    "fraction": arcsine_roots,
+    "log2_ratio": copy_levels,
+}
+
+
+def _moments(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation of each column over its known values, NaN where none is, shape (Ga,)."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    some = np.maximum(count, 1)
+    centre = np.where(known, values, 0.0).sum(axis=0) / some
+    variance = np.where(known, (values - centre) ** 2, 0.0).sum(axis=0) / some
+    moments = np.where(count > 0, [centre, np.sqrt(variance)], np.nan).astype(np.float32)
+    return moments[0], moments[1]

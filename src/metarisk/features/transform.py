@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,20 @@ from numpy.typing import NDArray
 from metarisk.config.experiment import FeatureSection
 from metarisk.data.cohort import AssayTable, Cohort, FloatArray
 from metarisk.features.batch import AssayInput, Batch
-from metarisk.features.standardise import CALLS, AssayScale, apply_scale, columns_of, fit_scale
+from metarisk.features.standardise import CALLS, AssayScale, apply_scale, comparable, fit_scale, variability
+from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
 
 OTHER = "(other)"
+# A level that is nearer to a gain or a loss than to none.
+ALTERED_LEVEL = 0.5
+
+
+class DirectColumn(NamedTuple):
+    """One channel of a gene, pathway or feature that the flat table has."""
+
+    gene: str
+    channel: str
 
 
 @dataclass(frozen=True)
@@ -25,7 +36,7 @@ class FlatColumn:
     Attributes
     ----------
     name
-        ``mutation.truncating:TP53``, ``age_years`` or ``cancer_type=LUAD``.
+        ``mutation.truncating:TP53``, ``signature:HALLMARK_HYPOXIA``, ``age_years`` or ``cancer_type=LUAD``.
     group
         The assay or clinical column it comes from; all columns of a group go missing together.
     kind
@@ -43,38 +54,47 @@ class FeatureTransform:
 
     Attributes
     ----------
-    graph_scales
-        Assay -> scale on the topology's genes that training measured.
-    direct_genes
-        Assay -> genes of that scale that the flat table also has.
+    scales
+        Assay -> scale of all that is read of it: the topology's nodes that training measured, and what the
+        flat table has beside them.
+    direct
+        Assay -> columns of the flat table, in order.
     numeric
         Clinical numbers, in order.
     levels
         Clinical category -> levels in order, the last is `OTHER`.
     """
 
-    graph_scales: Mapping[Assay, AssayScale]
-    direct_genes: Mapping[Assay, tuple[str, ...]]
+    scales: Mapping[Assay, AssayScale]
+    direct: Mapping[Assay, tuple[DirectColumn, ...]]
     numeric: tuple[str, ...]
     levels: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def fit(cls, cohort: Cohort, genes: tuple[str, ...], section: FeatureSection) -> FeatureTransform:
-        """Learn scales, genes and levels from a training cohort.
+    def fit(cls, cohort: Cohort, topology: Topology, section: FeatureSection) -> FeatureTransform:
+        """Learn scales, columns and levels from a training cohort.
 
         Parameters
         ----------
         cohort
             Training samples only.
-        genes
-            Genes of the topology.
+        topology
+            Its genes and pathways are nodes that an assay can enter at.
         section
             What may be read.
         """
-        tables = {assay: cohort.assays[assay] for assay in section.assays if assay in cohort.assays}
-        on_graph = set(genes)
-        scales = {assay: fit_scale(table, _graph_genes(table, on_graph)) for assay, table in tables.items()}
-        direct = {assay: _direct_genes(table, on_graph, section) for assay, table in tables.items()}
+        scales: dict[Assay, AssayScale] = {}
+        direct: dict[Assay, tuple[DirectColumn, ...]] = {}
+        for assay in section.assays:
+            table = cohort.assays.get(assay)
+            if table is None:
+                continue
+            nodes = _measured_nodes(table, topology)
+            chosen = _direct_columns(table, nodes, section)
+            read = {*nodes, *(column.gene for column in chosen)}
+            if read:
+                scales[assay] = fit_scale(table, tuple(gene for gene in table.genes if gene in read))
+                direct[assay] = chosen
         numeric = tuple(name for name in section.numeric if _is_known(cohort, name))
         levels = {
             name: _levels(cohort.clinical[name], section.min_category_count)
@@ -87,13 +107,9 @@ class FeatureTransform:
     def columns(self) -> tuple[FlatColumn, ...]:
         """The flat table's columns, in order, length F."""
         columns: list[FlatColumn] = []
-        for assay, genes in self.direct_genes.items():
+        for assay, chosen in self.direct.items():
             kind = "call" if assay in CALLS else "level"
-            columns += [
-                FlatColumn(f"{assay}.{channel}:{gene}", assay.value, kind)
-                for channel in ASSAYS[assay].channels
-                for gene in genes
-            ]
+            columns += [FlatColumn(_name(assay, column), assay.value, kind) for column in chosen]
         columns += [FlatColumn(name, name, "number") for name in self.numeric]
         columns += [
             FlatColumn(f"{name}={level}", name, "category")
@@ -106,12 +122,12 @@ class FeatureTransform:
         """Features of a cohort, training or new; what it lacks is unknown, what is unknown adds nothing."""
         assays: dict[Assay, AssayInput] = {}
         flat: list[FloatArray] = []
-        for assay, scale in self.graph_scales.items():
+        for assay, scale in self.scales.items():
             table = cohort.assays.get(assay) or _absent(assay, cohort)
             values = apply_scale(table, scale)
             measured = ~np.isnan(values[..., 0])
             assays[assay] = AssayInput(np.nan_to_num(values), measured)
-            flat.append(_direct_columns(table, values, scale, self.direct_genes[assay]))
+            flat.append(_flat_values(values, scale, self.direct[assay]))
         flat.append(_numbers(cohort.clinical, self.numeric))
         flat += [_one_hot(cohort.clinical, name, levels) for name, levels in self.levels.items()]
         return Batch(assays, np.concatenate(flat, axis=1, dtype=np.float32))
@@ -132,32 +148,65 @@ class FeatureTransform:
         }
 
 
-def _graph_genes(table: AssayTable, on_graph: set[str]) -> tuple[str, ...]:
-    measured = np.flatnonzero(table.measured.any(axis=0))
-    return tuple(table.genes[at] for at in measured if table.genes[at] in on_graph)
+def nodes_of(assay: Assay, topology: Topology) -> Mapping[str, int]:
+    """Name -> node of all that an assay can enter the graph at: genes, pathways, or nothing."""
+    level = ASSAYS[assay].level
+    if level == "gene":
+        return topology.gene_index
+    return topology.pathway_index if level == "pathway" else {}
 
 
-def _direct_genes(table: AssayTable, on_graph: set[str], section: FeatureSection) -> tuple[str, ...]:
-    """Genes worth a column: altered often enough, or among the most variable of the topology's genes."""
-    if table.assay in CALLS or (table.units == "discrete").any():
-        altered = (np.nan_to_num(table.values) != 0).any(axis=2).sum(axis=0) >= section.min_alterations
-        return tuple(gene for gene, enough in zip(table.genes, altered, strict=True) if enough)
-    genes = _graph_genes(table, on_graph)
-    scale = fit_scale(table, genes)
-    order = np.argsort(-scale.spread, kind="stable")[: section.direct_genes]
-    return tuple(genes[index] for index in sorted(order))
+def _measured_nodes(table: AssayTable, topology: Topology) -> tuple[str, ...]:
+    """The topology's nodes that some sample has a value at, in the table's order."""
+    nodes = nodes_of(table.assay, topology)
+    return tuple(name for name in _measured(table) if name in nodes)
+
+
+def _measured(table: AssayTable) -> tuple[str, ...]:
+    return tuple(table.genes[at] for at in np.flatnonzero(table.measured.any(axis=0)))
 
 
 def _direct_columns(
-    table: AssayTable, on_graph: FloatArray, scale: AssayScale, genes: tuple[str, ...]
-) -> FloatArray:
-    """Columns of the flat table, channel by channel, shape (N, C * genes)."""
-    if table.assay in CALLS or not set(genes) <= set(scale.genes):
-        values = columns_of(table, genes)
+    table: AssayTable, nodes: tuple[str, ...], section: FeatureSection
+) -> tuple[DirectColumn, ...]:
+    """Columns worth having: altered often enough, or of the most variable levels.
+
+    Levels on the graph's nodes come first; others fill what room they leave.
+    """
+    if table.assay in CALLS or (table.units == "discrete").any():
+        return _altered_columns(table, section.min_alterations)
+    genes = nodes if len(nodes) >= section.direct_genes else _measured(table)
+    on_graph = np.isin(np.array(genes, dtype=np.str_), np.array(nodes, dtype=np.str_))
+    order = np.lexsort((-variability(table, genes), ~on_graph))[: section.direct_genes]
+    (channel,) = ASSAYS[table.assay].channels
+    return tuple(DirectColumn(genes[index], channel) for index in sorted(order))
+
+
+def _altered_columns(table: AssayTable, min_alterations: int) -> tuple[DirectColumn, ...]:
+    """Channels of genes that are altered in enough samples, channel by channel."""
+    if table.assay in CALLS:
+        altered = np.nan_to_num(table.values) != 0
     else:
-        position = {gene: index for index, gene in enumerate(scale.genes)}
-        values = on_graph[:, [position[gene] for gene in genes]]
-    return values.transpose(0, 2, 1).reshape(len(values), -1)
+        altered = np.abs(np.nan_to_num(comparable(table, table.genes)))[..., None] >= ALTERED_LEVEL
+    counts = altered.sum(axis=0).T  # (C, G)
+    channels = ASSAYS[table.assay].channels
+    return tuple(
+        DirectColumn(table.genes[gene], channels[channel])
+        for channel, gene in np.argwhere(counts >= min_alterations)
+    )
+
+
+def _flat_values(values: FloatArray, scale: AssayScale, chosen: tuple[DirectColumn, ...]) -> FloatArray:
+    """Columns of the flat table, (N, Ga, C) to (N, columns)."""
+    position = {gene: index for index, gene in enumerate(scale.genes)}
+    channels = ASSAYS[scale.assay].channels
+    genes = np.array([position[column.gene] for column in chosen], dtype=np.intp)
+    return values[:, genes, np.array([channels.index(column.channel) for column in chosen], dtype=np.intp)]
+
+
+def _name(assay: Assay, column: DirectColumn) -> str:
+    channel = f".{column.channel}" if len(ASSAYS[assay].channels) > 1 else ""
+    return f"{assay.value}{channel}:{column.gene}"
 
 
 def _absent(assay: Assay, cohort: Cohort) -> AssayTable:

@@ -14,7 +14,7 @@ from safetensors.torch import save_file as save_weights
 
 from metarisk.config.experiment import Experiment
 from metarisk.features.standardise import AssayScale
-from metarisk.features.transform import FeatureTransform
+from metarisk.features.transform import DirectColumn, FeatureTransform
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.calibration import Calibration
 from metarisk.models.ensemble import Ensemble
@@ -90,14 +90,14 @@ def _read_members(plan: NetworkPlan, topology: Any, folder: Path) -> list[Networ
 
 def _write_transform(transform: FeatureTransform, folder: Path) -> None:
     tree = {
-        "genes": {assay.value: scale.genes for assay, scale in transform.graph_scales.items()},
-        "direct_genes": {assay.value: genes for assay, genes in transform.direct_genes.items()},
+        "genes": {assay.value: scale.genes for assay, scale in transform.scales.items()},
+        "direct": {assay.value: columns for assay, columns in transform.direct.items()},
         "numeric": transform.numeric,
         "levels": dict(transform.levels),
     }
     _write_json(folder / TRANSFORM, tree)
     arrays = {}
-    for assay, scale in transform.graph_scales.items():
+    for assay, scale in transform.scales.items():
         arrays[f"{assay.value}.centre"] = scale.centre
         arrays[f"{assay.value}.spread"] = scale.spread
     save_file(arrays, folder / SCALES)
@@ -111,7 +111,7 @@ def _read_transform(folder: Path) -> FeatureTransform:
     }
     return FeatureTransform(
         scales,
-        {Assay(name): tuple(genes) for name, genes in tree["direct_genes"].items()},
+        {Assay(name): tuple(DirectColumn(*at) for at in columns) for name, columns in tree["direct"].items()},
         tuple(tree["numeric"]),
         {name: tuple(levels) for name, levels in tree["levels"].items()},
     )

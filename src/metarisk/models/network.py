@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from metarisk.config.experiment import NetworkSection
 from metarisk.nn.direct import DirectPath, FlatEmbedding
-from metarisk.nn.encoders import AssayEncoder, encode
+from metarisk.nn.encoders import OFF_GRAPH, AssayEncoder, encode
 from metarisk.nn.heads import HazardBaseline, TaskLayout, cumulative_incidence
 from metarisk.nn.pooling import PathwayPooling
 from metarisk.nn.propagation import RelationalPropagation
@@ -31,8 +31,9 @@ class NetworkPlan:
         Width, layers and the like.
     layout
         The questions and their outputs.
-    assay_genes
-        Assay -> node of each of its columns, shape (Ga,).
+    assay_nodes
+        Assay -> node of each of its columns among genes or pathways, as its level says, `OFF_GRAPH` for
+        columns that only the direct path reads, shape (Ga,).
     groups
         Assay or clinical column that each flat column comes from, length F.
     centre, scale
@@ -45,7 +46,7 @@ class NetworkPlan:
 
     section: NetworkSection
     layout: TaskLayout
-    assay_genes: Mapping[Assay, NDArray[np.int64]]
+    assay_nodes: Mapping[Assay, NDArray[np.int64]]
     groups: tuple[str, ...]
     centre: NDArray[np.float32]
     scale: NDArray[np.float32]
@@ -68,24 +69,18 @@ class Answer(NamedTuple):
     graph: Tensor
 
 
-class GraphPath(nn.Module):
-    """Answers through the topology.
+class GeneStates(nn.Module):
+    """Pathway states that come up from the genes.
 
     Gene identities take one walk over the graph for the whole batch, so that a mutation's effect is tied to
-    its neighbours'; states take it sample by sample. Pathways read the states, heads read the pathways.
+    its neighbours'; states take it sample by sample.
     """
 
     def __init__(self, plan: NetworkPlan, topology: Topology) -> None:
         super().__init__()
         section, width = plan.section, plan.section.width
-        n_genes, n_pathways = len(topology.genes), len(topology.pathways)
-        self.identity = nn.Parameter(torch.randn(n_genes, width) / width**0.5)
-        self.encoders = nn.ModuleDict(
-            {
-                assay.value: AssayEncoder(genes, n_genes, len(ASSAYS[assay].channels), width)
-                for assay, genes in plan.assay_genes.items()
-            }
-        )
+        self.identity = nn.Parameter(torch.randn(len(topology.genes), width) / width**0.5)
+        self.encoders = _encoders(plan, "gene", len(topology.genes))
         self.effects = nn.ModuleList(
             RelationalPropagation(topology, width) for _ in range(section.effect_layers)
         )
@@ -93,13 +88,49 @@ class GraphPath(nn.Module):
             RelationalPropagation(topology, width) for _ in range(section.state_layers)
         )
         self.pooling = PathwayPooling(topology, width)
-        self.readout = nn.Linear(width, section.readout)
+
+    def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
+        """State of each pathway, assay -> (N, Ga, C), to (P, N, D)."""
+        identity = self.identity[:, None, :]  # (G, 1, D)
+        for layer in self.effects:
+            identity = layer(identity)
+        state = encode(_read(self.encoders, assays), identity[:, 0])  # (G, N, D)
+        for layer in self.states:
+            state = layer(state)
+        pathways: Tensor = self.pooling(state)  # (P, N, D)
+        return pathways
+
+
+class SignatureStates(nn.Module):
+    """Pathway states that were measured as such: scores of signatures that are pathways of the topology."""
+
+    def __init__(self, plan: NetworkPlan, topology: Topology) -> None:
+        super().__init__()
+        n_pathways, width = len(topology.pathways), plan.section.width
+        self.identity = nn.Parameter(torch.randn(n_pathways, width) / width**0.5)
+        self.encoders = _encoders(plan, "pathway", n_pathways)
+
+    def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
+        """State of each pathway, assay -> (N, Ga, C), to (P, N, D)."""
+        return encode(_read(self.encoders, assays), self.identity)
+
+
+class GraphPath(nn.Module):
+    """Answers through the topology: pathways read genes and signatures, heads read the pathways."""
+
+    def __init__(self, plan: NetworkPlan, topology: Topology) -> None:
+        super().__init__()
+        section = plan.section
+        levels = levels_on_graph(plan)
+        self.genes = GeneStates(plan, topology) if "gene" in levels else None
+        self.signatures = SignatureStates(plan, topology) if "pathway" in levels else None
+        self.readout = nn.Linear(section.width, section.readout)
         self.dropout = nn.Dropout(section.dropout)
-        self.head = nn.Linear(n_pathways * section.readout, plan.layout.outputs, bias=False)
+        self.head = nn.Linear(len(topology.pathways) * section.readout, plan.layout.outputs, bias=False)
         nn.init.normal_(self.head.weight, std=0.02)
 
     def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
-        """Answers from what was measured on genes, assay -> (N, Ga, C), to (N, O)."""
+        """Answers from what was measured, assay -> (N, Ga, C), to (N, O)."""
         pathways = self.pathway_states(assays)  # (P, N, D)
         read = torch.tanh(self.readout(pathways))  # (P, N, readout)
         flat = read.permute(1, 0, 2).flatten(1)  # (N, P * readout)
@@ -108,15 +139,28 @@ class GraphPath(nn.Module):
 
     def pathway_states(self, assays: Mapping[str, Tensor]) -> Tensor:
         """State of each pathway in each sample: the explanation layer, shape (P, N, D)."""
-        identity = self.identity[:, None, :]  # (G, 1, D)
-        for layer in self.effects:
-            identity = layer(identity)
-        measured = [(cast("AssayEncoder", encoder), assays[name]) for name, encoder in self.encoders.items()]
-        state = encode(measured, identity[:, 0])  # (G, N, D)
-        for layer in self.states:
-            state = layer(state)
-        pathways: Tensor = self.pooling(state)
-        return pathways
+        parts = [part(assays) for part in (self.genes, self.signatures) if part is not None]
+        return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
+
+
+def levels_on_graph(plan: NetworkPlan) -> set[str]:
+    """Kinds of nodes, ``gene`` and ``pathway``, at which some assay enters."""
+    return {ASSAYS[assay].level for assay, node in plan.assay_nodes.items() if (node != OFF_GRAPH).any()}
+
+
+def _encoders(plan: NetworkPlan, level: str, n_nodes: int) -> nn.ModuleDict:
+    """Encoder of each assay that enters at nodes of this kind."""
+    return nn.ModuleDict(
+        {
+            assay.value: AssayEncoder(node, n_nodes, len(ASSAYS[assay].channels), plan.section.width)
+            for assay, node in plan.assay_nodes.items()
+            if ASSAYS[assay].level == level and (node != OFF_GRAPH).any()
+        }
+    )
+
+
+def _read(encoders: nn.ModuleDict, assays: Mapping[str, Tensor]) -> list[tuple[AssayEncoder, Tensor]]:
+    return [(cast("AssayEncoder", encoder), assays[name]) for name, encoder in encoders.items()]
 
 
 class Network(nn.Module):
@@ -128,7 +172,7 @@ class Network(nn.Module):
         self.layout = layout
         embedding = FlatEmbedding(plan.centre, plan.scale, plan.number_columns, plan.edges)
         self.direct = DirectPath(embedding, section.direct_hidden, layout.outputs, section.dropout)
-        self.graph = GraphPath(plan, topology) if section.graph and plan.assay_genes else None
+        self.graph = GraphPath(plan, topology) if section.graph and levels_on_graph(plan) else None
         self.gate = nn.Parameter(torch.zeros(layout.outputs))
         self.bias = nn.Parameter(torch.zeros(layout.outputs))
         self.baselines = nn.ModuleDict(

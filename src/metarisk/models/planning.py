@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.config.experiment import NetworkSection
-from metarisk.features.transform import FeatureTransform
+from metarisk.features.standardise import AssayScale
+from metarisk.features.transform import FeatureTransform, nodes_of
 from metarisk.models.network import NetworkPlan
 from metarisk.nn.direct import centre_and_scale, quantile_edges
+from metarisk.nn.encoders import OFF_GRAPH
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
 
@@ -45,7 +47,7 @@ def plan_network(
     topology: Topology,
     flat: Mapping[str, NDArray[np.float32]],
 ) -> NetworkPlan:
-    """Plan of a network that reads the transform's features over the topology's genes.
+    """Plan of a network that reads the transform's features over the topology's genes and pathways.
 
     Parameters
     ----------
@@ -56,13 +58,16 @@ def plan_network(
     return NetworkPlan(
         section=section,
         layout=layout,
-        assay_genes={
-            assay: np.array([topology.gene_index[gene] for gene in scale.genes], dtype=np.int64)
-            for assay, scale in transform.graph_scales.items()
-        },
+        assay_nodes={assay: _nodes(scale, topology) for assay, scale in transform.scales.items()},
         groups=tuple(column.group for column in columns),
         centre=flat["centre"],
         scale=flat["scale"],
         number_columns=tuple(index for index, column in enumerate(columns) if column.kind == "number"),
         edges=flat["edges"],
     )
+
+
+def _nodes(scale: AssayScale, topology: Topology) -> NDArray[np.int64]:
+    """Node of each column of an assay, `OFF_GRAPH` where it is on none, shape (Ga,)."""
+    nodes = nodes_of(scale.assay, topology)
+    return np.array([nodes.get(name, OFF_GRAPH) for name in scale.genes], dtype=np.int64)

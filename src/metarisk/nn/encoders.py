@@ -1,4 +1,4 @@
-"""Encoders: what was measured becomes a state of each gene; what was not adds nothing."""
+"""Encoders: what was measured becomes a state of a gene or a pathway; what was not adds nothing."""
 
 from __future__ import annotations
 
@@ -9,66 +9,73 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+OFF_GRAPH = -1
+
 
 class AssayEncoder(nn.Module):
-    """Values of one assay placed on genes.
+    """Values of one assay placed on genes, or on pathways.
 
-    The state of gene g in a sample is the sum over channels c of v_c * (a_c + b_c * e_g), with the gene's
-    identity e_g and two vectors a channel: an effect that every gene shares and one that is the gene's own.
+    The state of node g in a sample is the sum over channels c of v_c * (a_c + b_c * e_g), with the node's
+    identity e_g and two vectors a channel: an effect that every node shares and one that is the node's own.
 
     Parameters
     ----------
-    gene_index
-        Node of each column of the assay, shape (Ga,).
-    n_genes
-        Nodes G.
+    node
+        Node of each column of the assay, `OFF_GRAPH` where it is on none, shape (Ga,).
+    n_nodes
+        Nodes G of the kind that it enters at: genes or pathways.
     channels
-        Numbers C that the assay has a gene.
+        Numbers C that the assay has a node.
     width
         Channels D of the state.
     """
 
-    gene_index: Tensor
+    columns: Tensor
+    node_index: Tensor
 
-    def __init__(self, gene_index: NDArray[np.int64], n_genes: int, channels: int, width: int) -> None:
+    def __init__(self, node: NDArray[np.int64], n_nodes: int, channels: int, width: int) -> None:
         super().__init__()
-        self.n_genes = n_genes
-        self.register_buffer("gene_index", torch.from_numpy(gene_index.copy()), persistent=False)
+        self.n_nodes = n_nodes
+        columns = np.flatnonzero(node != OFF_GRAPH)
+        self.register_buffer("columns", torch.from_numpy(columns), persistent=False)
+        self.register_buffer("node_index", torch.from_numpy(node[columns]), persistent=False)
+        self.every_column = len(columns) == len(node)
         self.shared = nn.Parameter(0.3 * torch.randn(channels, width))
         self.own = nn.Parameter(0.1 * torch.randn(channels, width))
 
     def effects(self, identity: Tensor) -> Tensor:
-        """Effect of each channel on each gene's state, 0 for genes that the assay lacks.
+        """Effect of each channel on each node's state, 0 for nodes that the assay lacks.
 
         Parameters
         ----------
         identity
-            Gene identities e, shape (G, D).
+            Node identities e, shape (G, D).
 
         Returns
         -------
         Tensor
             Shape (G, C, D).
         """
-        effect = self.shared + self.own * identity[self.gene_index, None, :]  # (Ga, C, D)
-        everywhere = effect.new_zeros(self.n_genes, *effect.shape[1:])
-        return everywhere.index_copy(0, self.gene_index, effect)
+        effect = self.shared + self.own * identity[self.node_index, None, :]  # (nodes, C, D)
+        everywhere = effect.new_zeros(self.n_nodes, *effect.shape[1:])
+        return everywhere.index_copy(0, self.node_index, effect)
 
     def place(self, values: Tensor) -> Tensor:
-        """Put standardised values (N, Ga, C), 0 where not measured, on all genes: shape (G, N, C)."""
-        everywhere = values.new_zeros(self.n_genes, values.shape[0], values.shape[2])
-        return everywhere.index_copy(0, self.gene_index, values.permute(1, 0, 2))
+        """Put standardised values (N, Ga, C), 0 where not measured, on all nodes: shape (G, N, C)."""
+        on_graph = values if self.every_column else values[:, self.columns]
+        everywhere = values.new_zeros(self.n_nodes, values.shape[0], values.shape[2])
+        return everywhere.index_copy(0, self.node_index, on_graph.permute(1, 0, 2))
 
 
 def encode(encoders: Iterable[tuple[AssayEncoder, Tensor]], identity: Tensor) -> Tensor:
-    """State of each gene: the assays add up.
+    """State of each node: the assays add up.
 
     Parameters
     ----------
     encoders
         Encoder and values (N, Ga, C) of each assay.
     identity
-        Gene identities, shape (G, D).
+        Node identities, shape (G, D).
 
     Returns
     -------

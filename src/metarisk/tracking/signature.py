@@ -15,7 +15,8 @@ def signature_of(transform: FeatureTransform) -> Any:
     """MLflow signature of a model that reads a transform's columns; see `metarisk.data.rows`.
 
     One row a sample: ``sample_id``, and as the caller has them ``patient_id``, each clinical column that the
-    model reads, and for each of its assays a map from gene to number with its unit beside it.
+    model reads, and for each of its assays a map from gene (pathway, feature) to number with its unit beside
+    it.
     """
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
@@ -23,7 +24,7 @@ def signature_of(transform: FeatureTransform) -> Any:
     inputs = [ColSpec(DataType.string, "sample_id"), ColSpec(DataType.string, "patient_id", required=False)]
     inputs += [ColSpec(DataType.double, name, required=False) for name in transform.numeric]
     inputs += [ColSpec(DataType.string, name, required=False) for name in transform.levels]
-    for assay in transform.graph_scales:
+    for assay in transform.scales:
         # Not a map of doubles: MLflow checks one at 30 microseconds a gene, 0.6 s a transcriptome; a map of
         # anything at 0.8. `cohort_of` checks every number anyway.
         inputs.append(ColSpec(Map(AnyType()), assay.value, required=False))

@@ -63,7 +63,7 @@ class TrainingSet:
         cls, cohort: Cohort, topology: Topology, layout: TaskLayout, experiment: Experiment
     ) -> TrainingSet:
         """Fit the transform on a training cohort and apply it."""
-        transform = FeatureTransform.fit(cohort, topology.genes, experiment.features)
+        transform = FeatureTransform.fit(cohort, topology, experiment.features)
         targets = targets_of(cohort.endpoints, layout.binary, layout.bin_edges_days)
         return cls(cohort, transform, transform.apply(cohort), targets, layout)
 

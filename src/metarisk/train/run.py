@@ -17,6 +17,7 @@ from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
+from metarisk.schema.assays import ASSAYS
 from metarisk.train.card import model_card
 from metarisk.train.controls import control_answers, model_answers
 from metarisk.train.figures import OURS, held_out_figures
@@ -72,8 +73,9 @@ def train_model(
     split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
     training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
     layout, notes = learnable_layout(training.endpoints, experiment.tasks)
-    if experiment.topology.prune:
-        topology, report = prune_to(topology, measured_genes(training, experiment.features))
+    genes = measured_genes(training, experiment.features, topology)
+    if experiment.topology.prune and genes:
+        topology, report = prune_to(topology, genes)
         lost = report.genes_kept < report.genes_before
         notes = (*notes, *report.lines()) if lost else notes
     training_set = TrainingSet.of(training, topology, layout, experiment)
@@ -127,10 +129,25 @@ def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
     return cohort.take(kept)
 
 
-def measured_genes(cohort: Cohort, section: FeatureSection) -> set[str]:
-    """Genes that some sample measured in some assay that may be read."""
-    tables = (cohort.assays[assay] for assay in section.assays if assay in cohort.assays)
-    return {table.genes[at] for table in tables for at in np.flatnonzero(table.measured.any(axis=0))}
+def measured_genes(cohort: Cohort, section: FeatureSection, topology: Topology) -> set[str]:
+    """Genes that some sample measured in some assay that may be read, and those of measured signatures.
+
+    A signature enters at its pathway, so the pathway must not be pruned for want of measured genes.
+    """
+    genes: set[str] = set()
+    for assay in section.assays:
+        level = ASSAYS[assay].level
+        if assay not in cohort.assays or level == "feature":
+            continue
+        table = cohort.assays[assay]
+        names = {table.genes[at] for at in np.flatnonzero(table.measured.any(axis=0))}
+        genes |= names if level == "gene" else _members(names, topology)
+    return genes
+
+
+def _members(pathways: set[str], topology: Topology) -> set[str]:
+    known = np.array([pathway in pathways for pathway in topology.pathways], dtype=bool)
+    return {topology.genes[gene] for gene in topology.member_gene[known[topology.member_pathway]]}
 
 
 def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, object]:
