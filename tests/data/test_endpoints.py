@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metarisk.config.study import AgesAtEvents, EndpointColumns, FollowUp, YesNo
-from metarisk.data.endpoints import ROUNDING_YEARS, read_endpoints
+from metarisk.data.endpoints import read_endpoints
 from metarisk.data.found import Found
+from metarisk.data.outcomes.first_event import ROUNDING_YEARS
 from metarisk.data.source import ClinicalSource
 
 AGES = AgesAtEvents(baseline="base", metastasis="met", death="death", last_contact="last")
@@ -88,8 +89,8 @@ OS = FollowUp(time="months", unit="months", status="status", event=("dead",), ce
 @pytest.mark.parametrize(
     ("months", "status", "sentence"),
     [
-        ("-1", "alive", "1 times are negative (samples S0)"),
-        ("3650", "alive", "1 times are longer than 60 years when read as months"),
+        ("-1", "alive", "negative times in 1 samples (S0)"),
+        ("3650", "alive", "times longer than 60 years when read as months in 1 samples (S0)"),
         ("12", "gone", "1 states are none of dead, alive (samples S0)"),
         ("", "dead", "an event without its time in 1 samples (S0)"),
         ("1,5", "dead", "holds 1 numbers with a decimal comma (samples S0)"),

@@ -12,6 +12,24 @@ from metarisk.schema.endpoints import SITES
 TimeUnit = Literal["days", "weeks", "months", "years"]
 
 
+class UnitOfRows(Section):
+    """A unit of time that is not the same in every row, e.g. where cohorts were pooled.
+
+    Attributes
+    ----------
+    column
+        Column that tells the rows apart.
+    of
+        Its value -> unit.
+    others
+        Unit of every other row.
+    """
+
+    column: str
+    of: dict[str, TimeUnit] = Field(min_length=1)
+    others: TimeUnit
+
+
 class YesNo(Section):
     """A column that says yes, no, or nothing: whatever is neither yes nor no stays unknown."""
 
@@ -35,10 +53,10 @@ class Threshold(Section):
 
 
 class FollowUp(Section):
-    """A column of time from baseline and a column of status."""
+    """A column of time from baseline and a column of status; both unknown where either is."""
 
     time: str
-    unit: TimeUnit
+    unit: TimeUnit | UnitOfRows
     status: str
     event: tuple[str, ...] = Field(min_length=1)
     censored: tuple[str, ...] = Field(min_length=1)
@@ -60,26 +78,29 @@ class AgesAtEvents(Section):
 class FirstEvent(Section):
     """First event after baseline, with death competing, from times that count from baseline.
 
+    An event at time 0 was there at baseline: such a patient was not at risk, so unknown.
+
     Attributes
     ----------
     time
-        Column of the time of the event; for patients without one it may hold their last contact.
+        Column of the time of the event; without ``end`` it holds the last contact of patients without one.
     unit
         Of this time.
     status
         Column that says whether the event was seen.
     event, censored
-        Its values; any other is unknown.
+        Its values; a missing one is unknown, any other is an error.
     end
         Follow-up that tells death and last contact, where ``time`` holds the times of events only. A patient
-        without the event is followed until then; a death at its end is the competing event.
+        without the event is followed until then; a death at its end is the competing event. Without it
+        deaths are not told apart from last contacts.
     undated
         What an event without a time means: ``at_baseline`` (it was there already: the patient was not at
         risk, so unknown) or ``unknown`` (a slip, told as one).
     """
 
     time: str
-    unit: TimeUnit
+    unit: TimeUnit | UnitOfRows
     status: str
     event: tuple[str, ...] = Field(min_length=1)
     censored: tuple[str, ...] = Field(min_length=1)
@@ -91,7 +112,8 @@ class SiteText(Section):
     """Organs of metastasis told in words, read with the vocabulary of `metarisk.schema.sites`.
 
     Yes where the text names the organ; no where the patient's metastases are all named and this organ is not
-    among them, or where a column says that there was none; unknown everywhere else.
+    among them, or where a column says that there was none; unknown everywhere else. A text that leaves a
+    place open ("Other, specify", an unknown word) says no to no organ, unless another column names it.
 
     Attributes
     ----------
@@ -101,7 +123,8 @@ class SiteText(Section):
         Organs to read.
     where
         Column -> values that say that the text is about a distant metastasis, e.g. an event's type. Empty:
-        it always is.
+        it always is. Where such a cell lists as many events as the text lists places, they belong together
+        in this order; of a cell that lists another number every event must be accepted.
     none
         Column -> values of a patient without any metastasis. Empty: nobody is known to have none.
     """
@@ -151,4 +174,7 @@ class EndpointColumns(Section):
         unknown = sorted({*self.sites, *self.site_times} - set(SITES))
         if unknown:
             raise ValueError(f"sites {', '.join(unknown)} are none of {', '.join(SITES)}")
+        twice = sorted(set(self.sites) & set(self.site_text.sites)) if self.site_text else []
+        if twice:
+            raise ValueError(f"{', '.join(twice)} are told twice, by sites and by site_text")
         return self

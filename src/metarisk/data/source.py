@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from metarisk.data.found import Found, error, warning
 from metarisk.data.text import is_missing
 from metarisk.errors import first_ten, nearest
+
+# Between the cohort and the id of a sample of pooled cohorts.
+COHORT_SEPARATOR = ":"
 
 # A follow-up slip (death before the sample's date, an event without its time) in at most this share of the
 # samples is told and left unknown; in more of them the columns do not mean what the study file says.
@@ -42,6 +45,12 @@ class ClinicalSource:
         return self.frame.index.to_numpy(dtype=str)
 
     @property
+    def cohorts(self) -> NDArray[np.str_]:
+        """Cohort of each sample where cohorts are pooled (``cohort:id``), else empty text, shape (N,)."""
+        cohort, separator, _ = np.char.partition(self.sample_ids, COHORT_SEPARATOR).T
+        return np.where((separator != "").all(), cohort, "")
+
+    @property
     def file(self) -> str:
         """The file that names the samples."""
         return next(iter(self.origin.values()), "clinical table")
@@ -61,6 +70,10 @@ class ClinicalSource:
         do = nearest(column, map(str, self.frame.columns))
         found.append(error(self.file, f"has no column {column!r}", do, column=column))
         return False
+
+    def has_all(self, columns: Iterable[str], found: Found) -> bool:
+        """True if every column is there; one error for each that is not."""
+        return all([self.has(column, found) for column in columns])  # noqa: C419 (tell every one)
 
     def numbers(self, column: str, found: Found) -> NDArray[np.float64]:
         """A column as numbers, NaN where it is not known, shape (N,); text that is no number is an error."""

@@ -77,7 +77,9 @@ _WORDS: dict[str, str] = {
         "submandibular gland, infratemporal fossa"
     ),
     "biliary_tract": "biliary, gallbladder, cholangio, bile duct, biliary tract, gall bladder",
-    "nervous_system": "pns, nerve, plexus, nervous system, peripheral nerve, brachial plexus, peripheral nervous system",
+    "nervous_system": (
+        "pns, nerve, plexus, nervous system, peripheral nerve, brachial plexus, peripheral nervous system"
+    ),
     "other": (
         "muscle, musculature, psoas, thigh, buttock, shoulder, deltoid, calf, foot, leg, arm, groin, "
         "flank, eye, ocular, uvea, uveal, choroid, orbit, mucosa, mucosal, trachea, tracheal, diaphragm, "
@@ -168,7 +170,8 @@ def sites_in(text: str) -> SitesRead:
 def united(readings: Iterable[SitesRead]) -> SitesRead:
     """Several readings as one."""
     sites: frozenset[str] = frozenset()
-    vague, unknown = False, []
+    unknown: list[str] = []
+    vague = False
     for reading in readings:
         sites |= reading.sites
         vague |= reading.vague

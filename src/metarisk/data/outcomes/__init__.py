@@ -1,0 +1,1 @@
+"""What happened to patients: answers, follow-up, first events, organs told in words, and what contradicts."""
