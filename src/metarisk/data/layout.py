@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,11 @@ def read_layout(path: Path, found: Found) -> Layout | None:
     comments, rest = _split_comments(data)
     head, _, body = rest.partition(b"\n")
     separator = separator_of(path)
-    header = _split_header(head.decode(), separator)
+    try:
+        header = _split_header(head.decode(), separator)
+    except csv.Error as caught:
+        found.append(_unclosed(path.name, caught))
+        return None
     complete_end = body.endswith(b"\n")
     layout = Layout(path.name, header, body.rstrip(b"\n") + b"\n", comments + 2, separator)
     sound = _check_header(layout, head, found) and _check_rows(layout, complete_end, found)
@@ -75,7 +80,7 @@ def _split_comments(data: bytes) -> tuple[int, bytes]:
 
 
 def _split_header(line: str, separator: str) -> tuple[str, ...]:
-    return tuple(line.split("\t")) if separator == "\t" else tuple(next(csv.reader([line]), []))
+    return tuple(line.split("\t")) if separator == "\t" else tuple(next(csv.reader([line], strict=True), []))
 
 
 def _check_header(layout: Layout, head: bytes, found: Found) -> bool:
@@ -99,7 +104,11 @@ def _check_rows(layout: Layout, complete_end: bool, found: Found) -> bool:
     if not layout.body.strip():
         found.append(error(layout.name, "has a header and no rows: no samples", "Export the table again."))
         return False
-    fields = _fields_per_line(layout)
+    try:
+        fields = _fields_per_row(layout)
+    except csv.Error as caught:
+        found.append(_unclosed(layout.name, caught))
+        return False
     wrong = np.flatnonzero(fields != len(layout.header))
     if not complete_end and not wrong.size:
         message = "does not end in a new line; its last value may be cut"
@@ -126,12 +135,16 @@ def _ragged(
     return error(layout.name, message, "Mend these rows; values are never shifted to fit.", lines=lines)
 
 
-def _fields_per_line(layout: Layout) -> NDArray[np.int64]:
-    """Fields of each row, shape (rows,), counted on the bytes; in comma files quoted commas do not count."""
-    text = np.frombuffer(layout.body, dtype=np.uint8)
-    is_end, is_separator = text == ord("\n"), text == ord(layout.separator)
+def _unclosed(name: str, caught: csv.Error) -> Finding:
+    message = f"has a quoted cell that is not closed as it should be ({caught})"
+    return error(name, message, "The file looks cut or damaged; export it again.")
+
+
+def _fields_per_row(layout: Layout) -> NDArray[np.int64]:
+    """Fields of each row, shape (rows,): counted on the bytes, by the rules of csv where cells are quoted."""
     if layout.separator == "," and b'"' in layout.body:
-        outside = np.cumsum(text == ord('"')) % 2 == 0
-        is_end, is_separator = is_end & outside, is_separator & outside
-    before = np.searchsorted(np.flatnonzero(is_separator), np.flatnonzero(is_end))
-    return np.diff(before, prepend=0) + 1
+        rows = csv.reader(StringIO(layout.body.decode(), newline=""), strict=True)
+        return np.array([max(len(row), 1) for row in rows], dtype=np.int64)
+    text = np.frombuffer(layout.body, dtype=np.uint8)
+    separators, ends = np.flatnonzero(text == ord(layout.separator)), np.flatnonzero(text == ord("\n"))
+    return np.diff(np.searchsorted(separators, ends), prepend=0) + 1
