@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 
 SAMPLES = tuple(f"P-{number:04d}-T01" for number in range(16))
-PANEL_GENES = tuple(
-    ["TP53", "KRAS", "BRAF", "PIK3CA", "EGFR", "PTEN", "RB1", "KMT2A", "CDH1", "SMAD4", "STK11", "KEAP1"]
-)
+PANEL_GENES = ("TP53", "KRAS", "BRAF", "PIK3CA", "EGFR", "PTEN", "RB1", "KMT2A", "CDH1", "SMAD4", "STK11")
 # More than twenty, so that a sample's distribution says something about its unit.
 OTHER_GENES = (
-    "VIM CDH2 ZEB1 SNAI1 TWIST1 MMP2 MMP9 LOX FN1 CXCR4 CXCL12 CCR7 VEGFA "
+    "KEAP1 VIM CDH2 ZEB1 SNAI1 TWIST1 MMP2 MMP9 LOX FN1 CXCR4 CXCL12 CCR7 VEGFA "
     "KDR HIF1A ITGAV ITGB3 CD274 PDCD1 CTLA4 STAT1 IFNG B2M MET HGF SRC"
 )
 GENES = (*PANEL_GENES, *OTHER_GENES.split())
