@@ -29,7 +29,7 @@ def test_a_sound_study_has_no_errors(tiny):
 def test_mutations_are_one_zero_or_unmeasured_by_panel(tiny):
     cohort = read_study(tiny.write())
     truncating, missense, in_frame = (cells(cohort, Assay.MUTATION, c) for c in range(3))
-    assert MUTATION_CHANNELS == ("truncating", "missense", "in_frame")
+    assert MUTATION_CHANNELS == ("truncating", "missense", "in_frame", "hotspot")
     assert truncating["S1"] == {"BRAF": 0, "EGFR": 0, "KRAS": 0, "TP53": 1}
     assert missense["S1"]["KRAS"] == 1
     assert in_frame["S3"]["EGFR"] == 1
@@ -153,7 +153,8 @@ def test_classes_come_from_alleles_where_there_is_no_column(tiny):
     cohort = read_study(tiny.write())
     row = cohort.assays[Assay.MUTATION].values[0]
     assert cohort.assays[Assay.MUTATION].genes == ("BRAF", "EGFR", "KRAS", "TP53")
-    assert row.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 0]]
+    assert row[:, :3].tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 0]]
+    assert np.isnan(row[:, 3]).all()  # neither protein change nor position: nobody can tell a hotspot
 
 
 def test_the_study_file_can_ask_for_alleles_and_silent_ones_still_stay_out(tiny):
@@ -224,7 +225,7 @@ def test_everything_wrong_is_told_at_once(tiny):
     tiny.change("data_cna.txt", "EGFR\t2", "EGFR\t7").change("data_mutations.txt", "\tS4\n", "\tS4\textra\n")
     told = "\n".join(map(str, validate_study(tiny.write())))
     for part in (
-        "1 times are negative (samples S1)",
+        "negative times in 1 samples (S1)",
         "discrete copy number lies in -2..2",
         "another number of fields",
     ):

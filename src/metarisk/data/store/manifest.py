@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from metarisk import __version__
-from metarisk.errors import InputError
+from metarisk.errors import InputError, first_ten
 from metarisk.files import sha256_of
+from metarisk.schema.assays import Assay
 
 FORMAT_VERSION = 2
 MANIFEST = "cohort.json"
@@ -65,6 +66,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path} was altered after it was written (its SHA-256 is not the one it states)", do=AGAIN
         )
+    _check_contents(path, tree)
     return tree
 
 
@@ -105,6 +107,18 @@ def _check_version(path: Path, tree: Mapping[str, Any]) -> None:
         expected=f"version {FORMAT_VERSION}",
         do=f"Read it with {reader}, or write it again from its study with metarisk {__version__}.",
     )
+
+
+def _check_contents(path: Path, tree: Mapping[str, Any]) -> None:
+    """Refuse a manifest that vouches for less than the cohort, or names an assay nobody knows."""
+    unknown = sorted(set(tree["assays"]) - set(Assay))
+    needed = {*TABLES, *(f"{assay}.parquet" for assay in tree["assays"])}
+    if unknown or not needed <= set(tree["files"]):
+        raise InputError(
+            f"{path} names {first_ten(unknown or sorted(needed - set(tree['files'])))}",
+            expected="assays of metarisk.schema.assays, and a fingerprint of every file",
+            do="Write the cohort again from its study.",
+        )
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

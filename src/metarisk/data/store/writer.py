@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ class CohortWriter:
         self._assays: dict[Assay, _AssayFile] = {}
         self._parts: list[Cohort] = []
         self._samples: set[str] = set()
+        self._patients: set[str] = set()
 
     def add(self, part: Cohort) -> None:
         """Write the next samples.
@@ -98,8 +100,10 @@ class CohortWriter:
         self._check(part)
         for assay, file in self._assays.items():
             file.add(part.assays.get(assay) or _missing(assay, file.genes, part.sample_ids))
-        self._parts.append(_without_values(part, self._parts))
+        new = ~part.dated["patient_id"].isin(self._patients).to_numpy()
+        self._parts.append(replace(part, assays={}, dated=part.dated[new]))
         self._samples.update(part.sample_ids.tolist())
+        self._patients.update(part.patient_ids.tolist())
 
     def finish(self) -> None:
         """Write what waited in memory, and the manifest over all."""
@@ -152,12 +156,13 @@ class CohortWriter:
         return [name for name, equal in same.items() if not equal]
 
     def _frames(self) -> dict[str, pd.DataFrame]:
+        dated = pd.concat([part.dated for part in self._parts if len(part.dated)] or [self._parts[0].dated])
+        if dated.index.equals(pd.RangeIndex(len(dated))):
+            dated = dated.reset_index(drop=True)  # a range again, as in a cohort that came in one part
         return {
             CLINICAL: pd.concat([part.clinical for part in self._parts]),
             ENDPOINTS: pd.concat([part.endpoints for part in self._parts]),
-            DATED: pd.concat(
-                [part.dated for part in self._parts if len(part.dated)] or [self._parts[0].dated]
-            ),
+            DATED: dated,
         }
 
 
@@ -248,15 +253,6 @@ def _missing(assay: Assay, genes: tuple[str, ...], sample_ids: NDArray[np.str_])
     shape = (len(sample_ids), len(genes), len(ASSAYS[assay].channels))
     blank = np.full(len(sample_ids), "")
     return AssayTable(assay, sample_ids, genes, np.full(shape, np.nan, dtype=np.float32), blank)
-
-
-def _without_values(part: Cohort, earlier: list[Cohort]) -> Cohort:
-    """What of a part waits in memory: everything but assays, and dated values that wait already."""
-    written: set[str] = set()
-    if len(part.dated):
-        written = {patient for before in earlier for patient in before.patient_ids}
-    new = ~part.dated["patient_id"].isin(written).to_numpy()
-    return Cohort(part.clinical, {}, part.endpoints, part.provenance, part.dated[new])
 
 
 def _write_frame(frame: pd.DataFrame, path: Path) -> None:
