@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_ENSEMBL = re.compile(r"ENSG\d{11}(\.\d+)?")
+# GENCODE marks the copy of a gene on Y's pseudoautosomal region: ENSG..._PAR_Y, formerly ENSGR...
+_ENSEMBL = re.compile(r"ENSG[R\d]\d{10}(\.\d+)?(_PAR_Y)?")
 _ENTREZ = re.compile(r"\d+")
 _SYMBOL = re.compile(r"[A-Z][A-Z0-9@_.-]*(orf\d+[A-Z0-9-]*)?|C[0-9XY]+orf\d+[A-Z0-9-]*")
 _MOUSE = re.compile(r"[A-Z][a-z][a-z0-9-]*|[A-Z][a-z]*\d*[a-z][a-z0-9]*")
@@ -37,6 +38,11 @@ def name_kind(name: str) -> str:
     if _ENSEMBL.fullmatch(name):
         return "ensembl"
     return "entrez" if _ENTREZ.fullmatch(name) else "symbol"
+
+
+def ensembl_gene(name: str) -> str:
+    """An Ensembl id without version; the copy on Y's pseudoautosomal region is the gene on X."""
+    return name.partition(".")[0].partition("_")[0].replace("ENSGR", "ENSG0")
 
 
 def looks_like_symbol(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -32,21 +33,24 @@ def read_embedded(path: Path) -> GeneTable:
 
 
 def read_hgnc(path: Path) -> GeneTable:
-    """A full table of symbols, in one of two forms; raises `InputError` if it is neither.
+    """A table of genes, in one of three forms; raises `InputError` if it is none of them.
 
-    Either one row a name (columns ``Symbol`` and ``Approved.Symbol``), or one row a gene as HGNC ships it
-    (``symbol``, ``prev_symbol``, ``alias_symbol``, ``entrez_id``, ``ensembl_gene_id``; several values are
-    separated by ``|``). Names that a spreadsheet turned into dates are left out.
+    One row a name (columns ``Symbol`` and ``Approved.Symbol``); one row a gene as HGNC ships it (``symbol``,
+    ``prev_symbol``, ``alias_symbol``, ``entrez_id``, ``ensembl_gene_id``; several values are separated by
+    ``|``); or the ids of some genes (``symbol``, ``entrez``), beside the package's own symbols. Names that a
+    spreadsheet turned into dates are left out.
     """
     frame = _frame(path)
     if {"Symbol", "Approved.Symbol"} <= set(frame.columns):
         return _from_symbol_list(frame)
     if {"symbol", "prev_symbol", "alias_symbol"} <= set(frame.columns):
         return _from_complete_set(frame)
+    if {"symbol", "entrez"} <= set(frame.columns):
+        return _from_ids(frame)
     raise InputError(
         f"{path.name}: its columns are {', '.join(map(str, frame.columns[:8]))}",
-        expected="Symbol and Approved.Symbol, or symbol, prev_symbol and alias_symbol",
-        do="Download hgnc_complete_set.txt, or name these two columns.",
+        expected="Symbol and Approved.Symbol, or symbol, prev_symbol and alias_symbol, or symbol and entrez",
+        do="Download hgnc_complete_set.txt, or name these columns.",
     )
 
 
@@ -82,6 +86,42 @@ def _from_complete_set(frame: pd.DataFrame) -> GeneTable:
         ensembl=_ids(frame, "ensembl_gene_id"),
         complete=True,
     )
+
+
+def _from_ids(frame: pd.DataFrame) -> GeneTable:
+    """Not complete: a symbol that it does not list may still be one."""
+    embedded = read_embedded(EMBEDDED)
+    # Tables that were written from floats have 7157.0.
+    ids = frame.assign(entrez=frame["entrez"].str.removesuffix(".0"))
+    sound = _brought_up_to_date(ids.rename(columns={"symbol": "Approved.Symbol"}), embedded.previous)
+    approved = embedded.approved | frozenset(sound["Approved.Symbol"])
+    return replace(
+        embedded,
+        approved=approved,
+        previous=_without(embedded.previous, approved),
+        aliases=_without(embedded.aliases, approved),
+        entrez=_ids(sound.rename(columns={"Approved.Symbol": "symbol"}), "entrez"),
+    )
+
+
+def read_gene_list(path: Path, genes: GeneTable) -> frozenset[str]:
+    """Approved symbols of a list of genes: its column ``symbol``, else its first column.
+
+    Raises
+    ------
+    InputError
+        If the file is no table, or names no gene.
+    """
+    frame = _frame(path)
+    column = "symbol" if "symbol" in frame.columns else frame.columns[0]
+    symbols = frozenset(genes.resolve(frame[column], file=path.name).by_name.values())
+    if not symbols:
+        raise InputError(
+            f"{path.name}: its column {column} names no gene",
+            expected="gene symbols in a column symbol, or in the first one",
+            do="Correct `only_genes` in the study file.",
+        )
+    return symbols
 
 
 def _frame(path: Path) -> pd.DataFrame:

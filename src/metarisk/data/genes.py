@@ -9,7 +9,13 @@ from functools import cached_property
 from pathlib import Path
 
 from metarisk.data.found import Found, error, warning
-from metarisk.data.gene_names import damaged_by_spreadsheet, is_mouse_style, looks_like_symbol, name_kind
+from metarisk.data.gene_names import (
+    damaged_by_spreadsheet,
+    ensembl_gene,
+    is_mouse_style,
+    looks_like_symbol,
+    name_kind,
+)
 from metarisk.errors import InputError, first_ten
 from metarisk.schema.findings import Finding
 
@@ -80,7 +86,7 @@ class GeneTable:
 
     @staticmethod
     def from_hgnc(path: Path) -> GeneTable:
-        """A full table: columns ``Symbol, Approved.Symbol``, or HGNC's own complete set.
+        """A table of columns ``Symbol, Approved.Symbol``, HGNC's own complete set, or ``symbol, entrez``.
 
         Raises
         ------
@@ -125,7 +131,7 @@ class GeneTable:
 
     def _by_id(self, name: str, kind: str) -> tuple[str, str | None]:
         known = self.entrez if kind == "entrez" else self.ensembl
-        symbol = known.get(name.partition(".")[0])
+        symbol = known.get(name if kind == "entrez" else ensembl_gene(name))
         if symbol is None:
             return (f"{kind}_unknown" if known else f"{kind}_table", None)
         return kind, symbol
@@ -156,11 +162,16 @@ class GeneTable:
         found: Found = [_refused(file, kind, of[kind]) for kind in _REFUSALS if kind in of]
         if "ambiguous" in of:
             found.append(self._ambiguous(file, of["ambiguous"]))
+        found.extend(_mixed(file, of))
         renamed = [
             f"{name} -> {answers[name][1]}" for kind in ("previous", "alias") for name in of.get(kind, [])
         ]
         if renamed:
-            message = f"{len(renamed)} names are not approved symbols and were mapped ({first_ten(renamed)})"
+            counted = _counted({kind: len(of[kind]) for kind in ("previous", "alias") if kind in of})
+            message = (
+                f"{len(renamed)} names are not approved symbols and were mapped ({first_ten(renamed)}): "
+                f"{counted}, of {len(answers)}"
+            )
             found.append(warning(file, message, "Nothing to do; check a name that surprises you."))
         if "unknown" in of:
             message = f"{len(of['unknown'])} names are no known gene symbols ({first_ten(of['unknown'])})"
@@ -171,6 +182,35 @@ class GeneTable:
         told = [f"{name} = {' or '.join(self.candidates(name))}" for name in names]
         message = f"{len(names)} names are aliases of several genes ({first_ten(told)}) and were left out"
         return warning(file, message, "Say which one you mean under gene_names in the study file.")
+
+
+_KINDS: dict[str, str] = {
+    "approved": "approved symbols",
+    "chosen": "chosen in the study file",
+    "previous": "former symbols",
+    "alias": "aliases",
+    "entrez": "Entrez ids",
+    "ensembl": "Ensembl ids",
+    "entrez_unknown": "unknown Entrez ids",
+    "ensembl_unknown": "unknown Ensembl ids",
+    "unknown": "unknown",
+    "ambiguous": "ambiguous",
+}
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{counts[kind]} {words}" for kind, words in _KINDS.items() if counts.get(kind))
+
+
+def _mixed(file: str, of: Mapping[str, list[str]]) -> Found:
+    """Tell names of several kinds in one file, with the counts of how each was read."""
+    kinds = {kind.partition("_")[0] for kind in of}
+    ids = kinds & {"entrez", "ensembl"}
+    if not ids or len(ids) + bool(kinds - ids) == 1:
+        return []
+    counts = {kind: len(names) for kind, names in of.items()}
+    message = f"names genes in several ways: {_counted(counts)}"
+    return [warning(file, message, "Each was read by its look; nothing to do if that was meant.")]
 
 
 _REFUSALS: dict[str, tuple[str, str]] = {

@@ -17,7 +17,7 @@ from metarisk.data.found import Found, error
 from metarisk.data.layout import Layout, read_layout
 from metarisk.data.parquet import read_parquet
 from metarisk.data.text import is_missing, parse_text
-from metarisk.errors import first_ten
+from metarisk.errors import first_ten, nearest
 
 # Cells that mean "not measured".
 NULLS = ["", "NA", "na", "NaN", "nan", "N/A", "n/a", "null", "NULL", "None", "[Not Available]"]
@@ -48,27 +48,51 @@ class NumberTable:
     first_line: int
 
 
-def read_numbers(path: Path, id_columns: Collection[str], found: Found) -> NumberTable | None:
+def read_numbers(
+    path: Path, id_columns: Collection[str], found: Found, only: Collection[str] | None = None
+) -> NumberTable | None:
     """Read a matrix, tab- or comma-separated or parquet; None with the reason added to ``found``.
 
     Parameters
     ----------
     id_columns
         Columns of text, at least one of which must exist. All others must be numbers.
+    only
+        Columns of numbers to read, which must exist; all of them if None.
     """
     if path.suffix == ".parquet":
         table = read_parquet(path, found)
-        named = table is not None and _names_its_rows(path.name, table.column_names, id_columns, found)
-        return _from_arrow(path.name, table, id_columns, 1, found) if named else None
+        if table is None or not _has_columns(path.name, table.column_names, id_columns, only, found):
+            return None
+        wanted = _wanted(table.column_names, id_columns, only)
+        return _from_arrow(path.name, table.select(wanted), id_columns, 1, found)
     layout = read_layout(path, found)
-    if layout is None or not _names_its_rows(layout.name, layout.header, id_columns, found):
+    if layout is None or not _has_columns(layout.name, layout.header, id_columns, only, found):
         return None
+    wanted = _wanted(layout.header, id_columns, only)
     try:
-        table = _parse(layout, id_columns)
+        table = _parse(layout, id_columns, wanted)
     except pa.ArrowInvalid:
-        found.extend(_cells_that_are_no_numbers(layout, id_columns))
+        found.extend(_cells_that_are_no_numbers(layout, id_columns, wanted))
         return None
     return _from_arrow(layout.name, table, id_columns, layout.first_line, found)
+
+
+def _wanted(header: Sequence[str], id_columns: Collection[str], only: Collection[str] | None) -> list[str]:
+    return [name for name in header if only is None or name in only or name in id_columns]
+
+
+def _has_columns(
+    name: str,
+    header: Sequence[str],
+    id_columns: Collection[str],
+    only: Collection[str] | None,
+    found: Found,
+) -> bool:
+    absent = [column for column in only or () if column not in header]
+    for column in absent:
+        found.append(error(name, f"has no column {column!r}", nearest(column, header), column=column))
+    return _names_its_rows(name, header, id_columns, found) and not absent
 
 
 def _names_its_rows(name: str, header: Sequence[str], id_columns: Collection[str], found: Found) -> bool:
@@ -79,8 +103,8 @@ def _names_its_rows(name: str, header: Sequence[str], id_columns: Collection[str
     return named
 
 
-def _parse(layout: Layout, id_columns: Collection[str]) -> pa.Table:
-    types = {name: pa.string() if name in id_columns else pa.float32() for name in layout.header}
+def _parse(layout: Layout, id_columns: Collection[str], wanted: Sequence[str]) -> pa.Table:
+    types = {name: pa.string() if name in id_columns else pa.float32() for name in wanted}
     return pa_csv.read_csv(
         pa.BufferReader(layout.body),
         # One block: a row of a wide matrix can be longer than arrow's own block.
@@ -91,7 +115,11 @@ def _parse(layout: Layout, id_columns: Collection[str]) -> pa.Table:
             delimiter=layout.separator, quote_char='"' if layout.separator == "," else False
         ),
         convert_options=pa_csv.ConvertOptions(
-            column_types=types, null_values=NULLS, strings_can_be_null=False, check_utf8=False
+            column_types=types,
+            include_columns=list(wanted),
+            null_values=NULLS,
+            strings_can_be_null=False,
+            check_utf8=False,
         ),
     )
 
@@ -127,9 +155,9 @@ def _as_float(column: Any) -> NDArray[np.float32] | None:
     return numbers
 
 
-def _cells_that_are_no_numbers(layout: Layout, id_columns: Collection[str]) -> Found:
+def _cells_that_are_no_numbers(layout: Layout, id_columns: Collection[str], wanted: Sequence[str]) -> Found:
     """Every column with such cells, ten at most; the cells' text stays out of the message."""
-    table = parse_text(layout)
+    table = parse_text(layout, wanted)
     wrong: Found = []
     for column in table.frame.columns.difference(list(id_columns), sort=False):
         text = table.frame[column].str.strip()

@@ -10,9 +10,15 @@ import pyarrow.parquet as pq
 from metarisk.data.content import foreign_content
 from metarisk.data.found import Found, error
 
+# What pandas calls an index without a name in the file.
+UNNAMED_INDEX = "__index_level_0__"
+
 
 def read_parquet(path: Path, found: Found) -> pa.Table | None:
-    """Whole table of a parquet file; None with the reason added to ``found`` if damaged or without rows."""
+    """Whole table of a parquet file; None with the reason added to ``found`` if damaged or without rows.
+
+    An index that pandas stored is a column of its own name, ``index`` where it has none.
+    """
     if not path.is_file():
         found.append(error(path.name, "does not exist", "Put the file there or correct its name."))
         return None
@@ -30,4 +36,5 @@ def read_parquet(path: Path, found: Found) -> pa.Table | None:
     if table.num_rows == 0:
         found.append(error(path.name, "has no rows: no samples", "Export the table again."))
         return None
-    return table
+    names = ["index" if name == UNNAMED_INDEX else name for name in table.column_names]
+    return table.rename_columns(names) if len(set(names)) == len(names) else table

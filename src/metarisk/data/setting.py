@@ -27,12 +27,18 @@ class Setting:
         Resolves gene names.
     panels
         File or folder of gene panels, if the study names one.
+    only
+        Approved symbols that are read, if the study names them; None reads every gene.
+    build
+        Genome build that the study file or the study itself declares; empty text if none does.
     """
 
     study: StudyFile
     folder: Path
     genes: GeneTable
     panels: Path | None = None
+    only: frozenset[str] | None = None
+    build: str = ""
 
     def resolve(self, names: pd.Series, file: str) -> Resolution:
         """Approved symbols of a column of gene names, with the study file's own choices."""
@@ -53,6 +59,8 @@ class Parts:
         Every file that was read.
     dated
         Values of patients at several times.
+    build
+        Genome build of the positions, declared or shown by them; empty text if it is not known.
     """
 
     clinical: pd.DataFrame
@@ -60,3 +68,4 @@ class Parts:
     assays: tuple[AssayTable, ...]
     files: tuple[Path, ...]
     dated: pd.DataFrame = field(default_factory=no_dated_values)
+    build: str = ""

@@ -12,10 +12,11 @@ from metarisk.config.study import StudyFile
 from metarisk.data.cbioportal import default_study, is_study_folder, read_folder
 from metarisk.data.cohort import Cohort, Provenance
 from metarisk.data.found import Found, from_exception
+from metarisk.data.gene_sources import read_gene_list
 from metarisk.data.genes import GeneTable, load_genes
+from metarisk.data.plain import read_tables
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.store import is_stored_cohort, read_cohort
-from metarisk.data.tables import read_tables
 from metarisk.errors import InputError, InvalidStudyError
 from metarisk.schema.findings import Finding, errors_of, ordered
 
@@ -86,7 +87,8 @@ def inspect_study(
     if parts is None or errors_of(found):
         return StudyReading(None, tuple(found), unhashed, parts)
     try:
-        provenance = replace(unhashed, sha256=_sha256_of(parts.files))
+        build = parts.build or unhashed.build
+        provenance = replace(unhashed, sha256=_sha256_of(parts.files), build=build)
         cohort = Cohort.join(parts.clinical, parts.assays, parts.endpoints, provenance, parts.dated)
     except InputError as caught:
         return StudyReading(None, (*found, from_exception(study.name, caught)), unhashed, parts)
@@ -127,10 +129,11 @@ def _setting(
     panels = None if study.panels is None else root / study.panels
     try:
         table = genes or load_genes(None if study.genes is None else root / study.genes)
+        only = None if study.only_genes is None else read_gene_list(root / study.only_genes, table)
     except InputError as caught:
         found.append(from_exception("gene table", caught))
         return None
-    return Setting(study, folder, table, panels)
+    return Setting(study, folder, table, panels, only)
 
 
 def _find_study(path: Path, data_root: Path | None) -> tuple[StudyFile, Path]:

@@ -171,12 +171,13 @@ def _text_of_parquet(path: Path, found: Found) -> TextTable | None:
     table = read_parquet(path, found)
     if table is None:
         return None
-    frame = table.to_pandas()
-    text = pd.DataFrame({str(name): _as_text(frame[name]) for name in frame.columns})
+    # Without pandas' own notes a stored index is a column like any other.
+    frame = table.to_pandas(ignore_metadata=True)
+    text = pd.DataFrame({str(name): as_text(frame[name]) for name in frame.columns})
     return TextTable(path.name, text.reset_index(drop=True), 1)
 
 
-def _as_text(values: pd.Series) -> pd.Series:
+def as_text(values: pd.Series) -> pd.Series:
     """Cells as text: missing is empty, whole numbers have no decimal point."""
     if pd.api.types.is_float_dtype(values):
         shown = values.map(

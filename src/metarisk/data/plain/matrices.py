@@ -1,0 +1,150 @@
+"""A declared matrix to the table of its assay: the right way round, in its unit, under the study's ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from metarisk.config.study import AssayFile
+from metarisk.data.barcodes import tumours
+from metarisk.data.cohort import AssayTable
+from metarisk.data.found import Found, error
+from metarisk.data.gene_names import name_kind
+from metarisk.data.matrices import assay_table
+from metarisk.data.matrix import FloatArray, Matrix
+from metarisk.data.numbers import NumberTable, read_numbers
+from metarisk.data.plain.clinical import COHORT_SEPARATOR, names_patients
+from metarisk.data.plain.names import name_features
+from metarisk.data.plain.place import inside
+from metarisk.data.plain.sheet import read_sheet
+from metarisk.data.setting import Setting
+from metarisk.data.source import ClinicalSource
+from metarisk.schema.assays import ASSAYS, Assay
+
+# A ratio of 0, a gene that is lost altogether, has no logarithm: it is told as this one.
+LOWEST_LOG2_RATIO = -6.0
+
+
+def read_assay(
+    declared: AssayFile, setting: Setting, source: ClinicalSource, found: Found
+) -> AssayTable | None:
+    """Table of a declared matrix; None with the reason added to ``found``."""
+    table = _numbers(declared, setting, found)
+    if table is None or _contradicts_orientation(declared, table, source, found):
+        return None
+    matrix = _upright(declared, table)
+    matrix = name_features(declared, matrix, _clinical_rows(declared, setting), setting.folder, found)
+    if _other_id_type(declared, matrix, found):
+        return None
+    matrix = _with_study_ids(declared, matrix, table.first_line, source, found)
+    matrix = replace(matrix, values=_in_unit(declared, matrix.values))
+    return assay_table(declared.assay, declared.unit, matrix, setting, found)
+
+
+def _numbers(declared: AssayFile, setting: Setting, found: Found) -> NumberTable | None:
+    if declared.sheet is not None:
+        return read_sheet(declared, declared.sheet, setting.folder, found)
+    path = inside(setting.folder, declared.file, found)
+    table = None if path is None else read_numbers(path, (declared.id_column, *declared.skip), found)
+    if table is None or declared.id_column in table.ids.columns:
+        return table
+    message = f"has no column {declared.id_column!r}"
+    found.append(error(table.name, message, "Correct `id_column` in the study file."))
+    return None
+
+
+def _upright(declared: AssayFile, table: NumberTable) -> Matrix:
+    """Samples in rows, everything under the file's own names."""
+    names = tuple(table.ids[declared.id_column])
+    on_genes = declared.id_type != "feature"
+    if declared.orientation == "samples_in_rows":
+        ids, columns, values = np.array(names, dtype=str), table.columns, table.values
+        return Matrix(table.name, ids, columns, values, (), declared.repeated, on_genes)
+    lines = tuple(range(table.first_line, table.first_line + len(names)))
+    ids = np.array(table.columns, dtype=str)
+    return Matrix(table.name, ids, names, table.values.T, lines, declared.repeated, on_genes)
+
+
+def _clinical_rows(declared: AssayFile, setting: Setting) -> frozenset[str]:
+    """Rows that the study file calls clinical, where the clinical table is this same file."""
+    clinical = setting.study.clinical_file
+    return frozenset(clinical.rows if clinical is not None and clinical.file == declared.file else ())
+
+
+def _with_study_ids(
+    declared: AssayFile, matrix: Matrix, first_line: int, source: ClinicalSource, found: Found
+) -> Matrix:
+    """Sample ids as the clinical table writes them; a sample that stands twice is an error."""
+    if declared.barcode is not None:
+        kept = tumours(matrix.sample_ids, matrix.file, found, patients=names_patients(source))
+        matrix = replace(matrix.take_samples(kept.rows), sample_ids=kept.ids)
+    _refuse_repeated_samples(matrix, first_line, found)
+    if declared.cohort is None:
+        return matrix
+    prefix = declared.cohort + COHORT_SEPARATOR
+    return replace(matrix, sample_ids=np.array([prefix + name for name in matrix.sample_ids], dtype=str))
+
+
+def _in_unit(declared: AssayFile, values: FloatArray) -> FloatArray:
+    if declared.scale != 1.0:
+        values = values * np.float32(declared.scale)
+    if declared.pseudocount is not None:
+        values = _with_own_pseudocount(values, declared.unit, declared.pseudocount)
+    if declared.clip is not None:
+        low, high = declared.clip
+        values = np.clip(values, np.float32(low), np.float32(high))
+    return values
+
+
+def _with_own_pseudocount(values: FloatArray, unit: str, declared: float) -> FloatArray:
+    """log2(x + 1) of log2(x + declared), and log2(x) where the unit is a ratio."""
+    own = 0.0 if unit == "log2_ratio" else 1.0
+    if declared == own:
+        return values
+    linear = np.maximum(np.exp2(values) - np.float32(declared), 0.0) + np.float32(own)
+    with np.errstate(divide="ignore"):
+        again: FloatArray = np.log2(linear).astype(np.float32)
+    return np.maximum(again, np.float32(LOWEST_LOG2_RATIO)) if unit == "log2_ratio" else again
+
+
+def _refuse_repeated_samples(matrix: Matrix, first_line: int, found: Found) -> None:
+    ids = pd.Series(matrix.sample_ids)
+    for value in ids[ids.duplicated()].unique()[:10]:
+        lines = tuple((np.flatnonzero(ids == value) + first_line).tolist()) if not matrix.gene_lines else ()
+        do = "Remove or rename one of them; metarisk does not choose."
+        found.append(error(matrix.file, "the sample stands twice", do, lines=lines, value=str(value)))
+
+
+def _contradicts_orientation(
+    declared: AssayFile, table: NumberTable, source: ClinicalSource, found: Found
+) -> bool:
+    """True where the sample ids stand on the other side than declared."""
+    prefix = "" if declared.cohort is None else declared.cohort + COHORT_SEPARATOR
+    known = set(source.sample_ids)
+    in_rows = any(prefix + name in known for name in table.ids[declared.id_column])
+    in_columns = any(prefix + name in known for name in table.columns)
+    turned = {"genes_in_rows": in_rows and not in_columns, "samples_in_rows": in_columns and not in_rows}
+    if not turned[declared.orientation]:
+        return False
+    where, other = ("rows", "samples_in_rows") if in_rows else ("columns", "genes_in_rows")
+    message = f"is declared as {declared.orientation}, but the sample ids stand in its {where}"
+    found.append(error(table.name, message, f"Declare orientation: {other} in the study file."))
+    return True
+
+
+def _other_id_type(declared: AssayFile, matrix: Matrix, found: Found) -> bool:
+    """True where most genes are named in another way than declared."""
+    named_otherwise = declared.assay in (Assay.PROTEIN, Assay.MICRORNA) or declared.id_type == "feature"
+    if ASSAYS[declared.assay].level != "gene" or named_otherwise:
+        return False
+    kinds = Counter(name_kind(name) for name in matrix.names if name)
+    commonest = kinds.most_common(1)[0][0] if kinds else declared.id_type
+    if commonest == declared.id_type:
+        return False
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    message = f"is declared with genes as {declared.id_type}, but they look like {commonest} ({counted})"
+    found.append(error(matrix.file, message, f"Declare id_type: {commonest} in the study file."))
+    return True
