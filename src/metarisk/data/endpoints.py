@@ -37,14 +37,17 @@ def read_endpoints(source: ClinicalSource, columns: EndpointColumns, found: Foun
         Receives missing columns, undeclared events, impossible times, events after death, endpoints that
         contradict each other.
     """
-    read = _answers(source, columns, found)
-    read |= _first_events(source, columns, read, found)
+    told: Found = []
+    read = _answers(source, columns, told)
+    read |= _first_events(source, columns, read, told)
     for name, follow_up in (("os", columns.os), ("pfs", columns.pfs)):
         if follow_up is not None:
-            read |= _timed(name, Timed(*read_follow_up(source, follow_up, found)))
-    settle(source, read, _dated_by(columns), found)
+            read |= _timed(name, Timed(*read_follow_up(source, follow_up, told)))
+    settle(source, read, _dated_by(columns), told)
     frame = pd.DataFrame(read, index=pd.Index(source.sample_ids, name="sample_id", dtype=object))
-    frame.loc[~source.within(columns.rows, found)] = np.nan
+    frame.loc[~source.within(columns.rows, told)] = np.nan
+    # Organs share columns of last contact: what is wrong with them is told once.
+    found.extend(dict.fromkeys(told))
     return frame
 
 

@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from metarisk.config.study_endpoints import AgesAtEvents, FirstEvent
 from metarisk.data.found import Found, error
-from metarisk.data.outcomes.follow_up import read_follow_up, read_status
+from metarisk.data.outcomes.follow_up import read_follow_up, read_status, tell_undated
 from metarisk.data.outcomes.times import DAYS_PER, FEWEST_PATIENTS, days_of
 from metarisk.data.source import ClinicalSource, tell_slip
-from metarisk.data.text import is_missing
 from metarisk.schema.endpoints import DAYS_PER_YEAR
 
 FloatArray = NDArray[np.float64]
@@ -41,8 +40,7 @@ def first_event(source: ClinicalSource, said: FirstEvent, found: Found) -> Timed
     time = days_of(source, said.time, said.unit, found, before_baseline=said.undated == "at_baseline")
     seen = read_status(source, said.status, said.event, said.censored, found)
     if said.undated == "unknown":
-        undated = (seen == 1.0) & is_missing(source.frame[said.time])
-        tell_slip(source, undated, said.time, "an event without its time", found)
+        tell_undated(source, seen == 1.0, said.time, found)
     end = _end(source, said, time, found)
     late = _told_late(source, said, seen, time, end, found)
     days = np.where(seen == 1.0, time, end.time)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.config.study_endpoints import FollowUp
-from metarisk.data.found import Found, error
+from metarisk.data.found import Found, error, warning
 from metarisk.data.outcomes.times import days_of
 from metarisk.data.source import ClinicalSource, tell_slip
 from metarisk.data.text import is_missing
+from metarisk.errors import first_ten
 
 FloatArray = NDArray[np.float64]
 
@@ -22,10 +23,32 @@ def read_follow_up(source: ClinicalSource, said: FollowUp, found: Found) -> tupl
     if source.has_all((said.time, said.status), found):
         time = days_of(source, said.time, said.unit, found)
         event = read_status(source, said.status, said.event, said.censored, found)
-        dangling = (event == 1.0) & is_missing(source.frame[said.time])
-        tell_slip(source, dangling, said.time, "an event without its time", found)
+        tell_undated(source, event == 1.0, said.time, found)
     known = ~np.isnan(time) & ~np.isnan(event)
     return np.where(known, time, np.nan), np.where(known, event, np.nan)
+
+
+def tell_undated(source: ClinicalSource, seen: NDArray[np.bool_], column: str, found: Found) -> None:
+    """Tell events without a time; a cohort in which nobody has one was simply not followed in time.
+
+    Parameters
+    ----------
+    seen
+        True where the event was seen, shape (N,).
+    column
+        Of the time.
+    """
+    missing = is_missing(source.frame[column])
+    cohorts = source.cohorts
+    undated = seen & ~np.isin(cohorts, cohorts[~missing])
+    names = sorted(set(cohorts[undated]) - {""})
+    if names:
+        message = f"{len(names)} cohorts have events and no times ({first_ten(names)})"
+        found.append(
+            warning(source.origin[column], message, "Their endpoint is left unknown.", column=column)
+        )
+    dangling = seen & missing & ~np.isin(cohorts, names)
+    tell_slip(source, dangling, column, "an event without its time", found)
 
 
 def read_status(

@@ -80,7 +80,7 @@ def _look_like_another_unit(
             guess, sign = _guess(times, str(unit))
             if guess:
                 of = f" of cohort {cohort}" if cohort else ""
-                message = f"read as {unit}, {sign} of the {len(times)} times{of}; they look like {guess}"
+                message = f"{len(times)} times{of}, read as {unit}, have {sign}; they look like {guess}"
                 do = "Declare their unit in the study file; it may differ from row to row."
                 found.append(error(source.origin[column], message, do, column=column))
                 odd = True
@@ -92,20 +92,23 @@ def _guess(days: FloatArray, unit: str) -> tuple[str, str]:
     if len(days) < FEWEST_PATIENTS:
         return "", ""
     if np.median(days) > LONGEST_MEDIAN_DAYS:
-        return _other_unit(days, unit, shorter=True), "half would be longer than 15 years"
+        return _other_unit(days, unit, shorter=True), "a median above 15 years"
     endless = int((days > LONGEST_FOLLOW_UP_DAYS).sum())
     if endless > 1:
-        return _other_unit(days, unit, shorter=True), f"{endless} would be longer than 60 years"
+        return _other_unit(days, unit, shorter=True), f"{endless} values above 60 years"
     fractional = np.mean(days == np.rint(days)) < 0.5
     longest = SHORTEST_FRACTIONAL_DAYS if fractional else SHORTEST_FOLLOW_UP_DAYS
     if unit == "days" and days.max() < longest:
-        return _other_unit(days, unit, shorter=False), f"none would reach {longest:g} days"
+        return _other_unit(days, unit, shorter=False), f"a maximum below {longest:g} days"
     return "", ""
 
 
 def _other_unit(days: FloatArray, unit: str, *, shorter: bool) -> str:
-    """The nearest shorter or longer unit in which the times could be; empty text where there is none."""
-    names = list(DAYS_PER)
+    """The nearest shorter or longer unit in which the times could be; empty text where there is none.
+
+    Weeks are no guess: whoever counts in weeks says so.
+    """
+    names = [name for name in DAYS_PER if name in (unit, "days", "months", "years")]
     at = names.index(unit)
     for name in reversed(names[:at]) if shorter else names[at + 1 :]:
         read = days / DAYS_PER[unit] * DAYS_PER[name]
