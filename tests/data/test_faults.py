@@ -97,7 +97,7 @@ def test_white_space_in_an_id_is_refused(tiny, bad):
 
 
 def test_an_empty_id_is_refused(tiny):
-    assert any("1 rows have an empty id" in error for error in tiny.change(SAMPLE, "S1\tP1", "S1\t").errors())
+    assert any("1 ids are empty" in error for error in tiny.change(SAMPLE, "S1\tP1", "S1\t").errors())
 
 
 def test_foreign_samples_of_an_omics_file_are_told_both_ways(tiny):

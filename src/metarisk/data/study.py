@@ -11,14 +11,15 @@ from metarisk.config.load import load_study_file
 from metarisk.config.study import StudyFile
 from metarisk.data.cbioportal import default_study, is_study_folder, read_folder
 from metarisk.data.cohort import Cohort, Provenance
-from metarisk.data.found import Found, from_exception
+from metarisk.data.found import Found, error, from_exception
 from metarisk.data.gene_sources import read_gene_list
 from metarisk.data.genes import GeneTable, load_genes
 from metarisk.data.plain import read_tables
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.store import is_stored_cohort, read_cohort
-from metarisk.errors import InputError, InvalidStudyError
+from metarisk.errors import InputError, InvalidStudyError, first_ten
 from metarisk.schema.findings import Finding, errors_of, ordered
+from metarisk.schema.ids import id_fault
 
 STUDY_FILE = "metarisk_study.yaml"
 
@@ -83,6 +84,8 @@ def inspect_study(
     study, root = _find_study(path, data_root)
     setting = _setting(study, root, path.name, genes, found)
     parts = None if setting is None else _read_parts(setting, found)
+    if parts is not None:
+        _check_ids(parts, found)
     unhashed = Provenance(study.name, study.licence, "", study.build or "")
     if parts is None or errors_of(found):
         return StudyReading(None, tuple(found), unhashed, parts)
@@ -115,6 +118,21 @@ def _read_parts(setting: Setting, found: Found) -> Parts | None:
     return (
         read_folder(setting, found) if setting.study.format == "cbioportal" else read_tables(setting, found)
     )
+
+
+def _check_ids(parts: Parts, found: Found) -> None:
+    """Refuse what cannot be an id, whichever file it came from."""
+    patients = parts.clinical["patient_id"].astype(str).unique()
+    for kind, ids in (("sample", parts.clinical.index.astype(str)), ("patient", patients)):
+        faulty: dict[str, list[str]] = {}
+        for value in ids:
+            fault = id_fault(value)
+            if fault is not None:
+                faulty.setdefault(fault, []).append(repr(value))
+        for fault, cited in faulty.items():
+            message = f"{len(cited)} {kind} ids {fault} ({first_ten(cited)})"
+            do = "Rename them, here and in every file that names them."
+            found.append(error("clinical table", message, do))
 
 
 def _setting(

@@ -17,6 +17,8 @@ from metarisk.data.found import Found, error
 from metarisk.data.layout import Layout, read_layout
 from metarisk.data.parquet import read_parquet
 from metarisk.errors import InputError, first_ten, nearest
+from metarisk.schema.findings import Finding
+from metarisk.schema.ids import EMPTY_ID, id_fault
 
 # What sources write for "not known"; upper case, compared without regard to case.
 MISSING = frozenset(
@@ -126,7 +128,7 @@ def require_columns(table: TextTable, columns: Iterable[str], found: Found) -> b
 
 
 def check_ids(table: TextTable, column: str, found: Found, *, unique: bool) -> bool:
-    """Refuse empty ids, white space around or inside ids and, where asked, ids that stand twice.
+    """Refuse what cannot be an id (`metarisk.schema.ids`) and, where asked, ids that stand twice.
 
     Returns
     -------
@@ -134,32 +136,24 @@ def check_ids(table: TextTable, column: str, found: Found, *, unique: bool) -> b
         True if the ids of the column can be used.
     """
     ids = table.frame[column]
-    empty = (ids == "").to_numpy()
-    blank = ids.str.contains(r"\s", regex=True).to_numpy(dtype=bool)
-    repeated = ids.duplicated(keep=False).to_numpy() & ~empty if unique else np.zeros(len(ids), dtype=bool)
-    if empty.any():
-        message = f"{empty.sum()} rows have an empty id"
-        found.append(
-            error(table.name, message, "Fill in or remove them.", lines=table.lines(empty), column=column)
-        )
-    if blank.any():
-        message = f"{blank.sum()} ids hold white space ({first_ten(map(repr, ids[blank].unique()))})"
-        do = "Remove the white space here and in every file that names these samples."
-        found.append(error(table.name, message, do, lines=table.lines(blank), column=column))
-    for value in ids[repeated].unique()[:10]:
-        rows = (ids == value).to_numpy()
+    faults = ids.map({value: id_fault(value) for value in ids.unique()})
+    for fault in faults.dropna().unique():
+        rows = (faults == fault).to_numpy()
+        found.append(_faulty_ids(table, column, rows, str(fault)))
+    repeated = ids[ids.duplicated(keep=False) & (ids != "")] if unique else ids[:0]
+    for value in repeated.unique()[:10]:
+        lines = table.lines((ids == value).to_numpy())
         do = "Remove or rename one of them; metarisk does not choose."
-        found.append(
-            error(
-                table.name,
-                "the id stands twice",
-                do,
-                lines=table.lines(rows),
-                column=column,
-                value=str(value),
-            )
-        )
-    return not (empty.any() or blank.any() or repeated.any())
+        told = error(table.name, "the id stands twice", do, lines=lines, column=column, value=str(value))
+        found.append(told)
+    return not (faults.notna().any() or len(repeated))
+
+
+def _faulty_ids(table: TextTable, column: str, rows: NDArray[np.bool_], fault: str) -> Finding:
+    cited = first_ten(map(repr, table.frame[column][rows].unique()))
+    message = f"{rows.sum()} ids {fault}" + (f" ({cited})" if fault != EMPTY_ID else "")
+    do = "Fill in or rename them, here and in every file that names them."
+    return error(table.name, message, do, lines=table.lines(rows), column=column)
 
 
 def is_missing(values: pd.Series) -> NDArray[np.bool_]:
