@@ -16,6 +16,7 @@ from metarisk.data.units import HIGHEST_LOG2, RANGES, check_unit
 from metarisk.errors import InputError, first_ten, nearest
 from metarisk.schema.assays import ASSAYS, Assay
 from metarisk.schema.clinical import CATEGORICAL, NUMERIC, NumericColumn, is_clinical_number, leakage_reason
+from metarisk.schema.ids import id_fault
 
 ID_COLUMNS = ("sample_id", "patient_id")
 
@@ -61,10 +62,10 @@ def check_columns(rows: pd.DataFrame, name: str) -> None:
 def ids_of(column: pd.Series[Any], name: str) -> Ids:
     """Sample ids, shape (N,); raises `InputError` where one is missing, no text, or stands twice."""
     for row, value in enumerate(column):
-        if not isinstance(value, str) or not value or value != value.strip():
+        if not isinstance(value, str) or id_fault(value) is not None:
             raise InputError(
                 f"{name}: sample_id of row {row} is {value!r}",
-                expected="text without white space around it",
+                expected="text without white space, and no path",
                 do="Read the ids as text, to the letter.",
             )
     repeated = column[column.duplicated()].unique()
