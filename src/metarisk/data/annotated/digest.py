@@ -1,0 +1,50 @@
+"""A hash over every value of a cohort, exact to the last bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.data.cohort import AssayTable, Cohort
+
+ROWS_AT_A_TIME = 1000
+
+
+def digest_of(cohort: Cohort) -> str:
+    """SHA-256, hexadecimal: equal for equal cohorts, whatever file they come from; -0 is 0, NaN is NaN."""
+    digest = hashlib.sha256()
+    _add_text(digest, [vars(cohort.provenance), cohort.sample_ids.tolist()])
+    for frame in (cohort.clinical, cohort.endpoints, cohort.dated):
+        _add_frame(digest, frame)
+    for assay in sorted(cohort.assays):
+        _add_assay(digest, cohort.assays[assay])
+    return digest.hexdigest()
+
+
+def _add_text(digest: hashlib._Hash, value: object) -> None:
+    digest.update(json.dumps(value).encode() + b"\0")
+
+
+def _add_frame(digest: hashlib._Hash, frame: pd.DataFrame) -> None:
+    _add_text(digest, [list(map(str, frame.columns)), len(frame)])
+    for name in frame.columns:
+        values = frame[name]
+        if values.dtype == object:
+            _add_text(digest, [None if pd.isna(cell) else cell for cell in values])
+        else:
+            digest.update(_plain(values.to_numpy(dtype="<f8")).tobytes())
+
+
+def _add_assay(digest: hashlib._Hash, table: AssayTable) -> None:
+    _add_text(digest, [str(table.assay), table.genes, table.units.tolist(), table.panels.tolist()])
+    for start in range(0, len(table.values), ROWS_AT_A_TIME):
+        digest.update(_plain(table.values[start : start + ROWS_AT_A_TIME].astype("<f4")).tobytes())
+
+
+def _plain(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """One spelling of zero and one of NaN."""
+    return np.where(np.isnan(values), np.array(np.nan, values.dtype), values + np.array(0.0, values.dtype))

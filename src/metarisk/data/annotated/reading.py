@@ -1,0 +1,72 @@
+"""A cohort from an ``.h5mu`` or ``.h5ad`` that metarisk wrote: the same again, or refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metarisk.data.annotated.container import check_size, element, naming, opened
+from metarisk.data.annotated.digest import digest_of
+from metarisk.data.annotated.form import DATED, OURS, PANEL, UNIT, read_manifest
+from metarisk.data.annotated.frames import TEXT, restored
+from metarisk.data.cohort import AssayTable, Cohort, Provenance
+from metarisk.errors import InputError
+from metarisk.schema.assays import ASSAYS, Assay
+
+
+def read_h5mu(path: Path) -> Cohort:
+    """Cohort that `write_h5mu` wrote, every value verified against the hash in its manifest.
+
+    Raises
+    ------
+    InputError
+        If the file is cut, damaged, altered, of another format version or of another program, or the
+        optional packages are not installed.
+    """
+    with naming(path):
+        with opened(path) as file:
+            manifest = read_manifest(file)
+            cohort = _read(file, manifest)
+        if digest_of(cohort) != manifest["sha256"]:
+            raise InputError(
+                "was altered after it was written (its values do not have the SHA-256 of its manifest)",
+                do="Copy it again or write it again from its study; read it through a study file "
+                "(format: tables) if it was changed on purpose.",
+            )
+    return cohort
+
+
+def read_h5ad(path: Path) -> Cohort:
+    """Cohort of one assay that `write_h5ad` wrote; errors as for `read_h5mu`."""
+    return read_h5mu(path)
+
+
+def _read(file: Any, manifest: Mapping[str, Any]) -> Cohort:
+    obs = element(file, "obs")
+    dated = restored(element(file["uns"][OURS], DATED), manifest["dated"])
+    tables = [_read_assay(Assay(name), file[place]) for name, place in manifest["assays"].items()]
+    ids = obs.index.to_numpy(dtype=str)
+    return Cohort(
+        restored(obs, manifest["clinical"]),
+        {table.assay: table.align(ids) for table in tables},
+        restored(obs, manifest["endpoints"]),
+        Provenance(**manifest["provenance"]),
+        dated.reset_index(drop=True),
+    )
+
+
+def _read_assay(assay: Assay, group: Any) -> AssayTable:
+    obs, channels = element(group, "obs"), ASSAYS[assay].channels
+    told = restored(obs, {UNIT: TEXT, PANEL: TEXT})
+    genes = tuple(element(group, "var").index.astype(str))
+    shape = (len(obs), len(genes), len(channels))
+    check_size(4 * math.prod(shape), group, "X")
+    values = np.empty(shape, dtype=np.float32)
+    for position, channel in enumerate(channels):
+        values[..., position] = element(group, f"layers/{channel}" if len(channels) > 1 else "X")
+    units, panels = (told[name].to_numpy(dtype=str) for name in (UNIT, PANEL))
+    return AssayTable(assay, obs.index.to_numpy(dtype=str), genes, values, units, panels)
