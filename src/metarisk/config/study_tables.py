@@ -251,23 +251,19 @@ class FurtherTable(Section):
     on: str
 
 
-class Correction(Section):
-    """Cells of some rows that do not mean what the column says, e.g. days in a column of months.
+class Blank(Section):
+    """Cells that are read as unknown, e.g. a constant that was filled in for values that nobody measured.
 
     Attributes
     ----------
     columns
-        Columns of the source to correct.
+        Columns of the source.
     where
-        The rows: column -> values.
-    multiply
-        Number that the cells are multiplied by; where it is None they are blanked, e.g. constants that were
-        filled in for values that nobody measured.
+        Rows in which their cells do not mean what the column says: column -> values.
     """
 
     columns: tuple[str, ...] = Field(min_length=1)
     where: dict[str, tuple[str, ...]] = Field(min_length=1)
-    multiply: float | None = None
 
 
 class ClinicalFile(Section):
@@ -297,8 +293,8 @@ class ClinicalFile(Section):
         tumour; normal tissue is left out.
     constants
         Further columns that hold the same value in every row, e.g. the cancer type of a study of one.
-    corrections
-        Cells that do not mean what their column says.
+    blank
+        Cells that are read as unknown.
     further
         More tables that join this one.
     assays_only
@@ -316,7 +312,7 @@ class ClinicalFile(Section):
     cohort_column: str | None = None
     barcode: Barcode | None = None
     constants: dict[str, str] = Field(default_factory=dict)
-    corrections: tuple[Correction, ...] = ()
+    blank: tuple[Blank, ...] = ()
     further: tuple[FurtherTable, ...] = ()
     assays_only: Literal["leave_out", "keep"] = "leave_out"
 

@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.config.study import ClinicalFile
+from metarisk.config.study_annotated import is_annotated
+from metarisk.data.annotated import read_obs
 from metarisk.data.barcodes import PATIENT_LENGTH, patients_of, sample_types, tumours
 from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error, warning
-from metarisk.data.plain.corrections import correct
+from metarisk.data.plain.blanks import blanked
 from metarisk.data.plain.further import join_further
 from metarisk.data.plain.place import inside
 from metarisk.data.source import ClinicalSource
@@ -39,12 +41,11 @@ def clinical_source(folder: Path, declared: ClinicalFile, found: Found) -> Clini
         return None
     patients = _with_cohort(table, declared, _patients(table.frame, declared))
     columns = join_further(table, declared, folder, found)
-    frame = correct(columns.frame, declared.corrections, table.name, found)
-    frame = frame.assign(**declared.constants)
+    frame = columns.frame.assign(**declared.constants)
     origin = columns.origin | dict.fromkeys(declared.constants, "study file")
-    return ClinicalSource(
-        frame.set_axis(pd.Index(named, name="sample_id")), patients.to_numpy(dtype=str), origin
-    )
+    indexed = frame.set_axis(pd.Index(named, name="sample_id"))
+    source = ClinicalSource(indexed, patients.to_numpy(dtype=str), origin)
+    return blanked(source, declared.blank, found)
 
 
 def names_patients(source: ClinicalSource) -> bool:
@@ -77,6 +78,8 @@ def with_assays_only(
 def _upright(folder: Path, declared: ClinicalFile, found: Found) -> TextTable | None:
     """The table with samples in rows; a turned one is turned, with its rows' names as columns."""
     path = inside(folder, declared.file, found)
+    if path is not None and is_annotated(path):
+        return read_obs(path, declared.modality, found)
     table = None if path is None else read_text(path, found)
     if table is None or declared.orientation == "samples_in_rows":
         return table
