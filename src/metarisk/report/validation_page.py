@@ -34,7 +34,7 @@ MEANING = {
 }
 # More rows than anybody reads; the page stays small whatever was found, and the JSON has all of them.
 FINDINGS_SHOWN = 250
-LONGEST_TEXT = 480
+LONGEST_TEXT, LONGEST_NAME = 480, 120
 
 
 def validation_page(validation: Validation) -> str:
@@ -93,11 +93,11 @@ def _findings(validation: Validation) -> Markup:
 
 def _finding_cells(finding: Finding) -> tuple[Cell, ...]:
     tone: Tone = "bad" if finding.level is Level.ERROR else "caution"
-    where = (element("span", _short(finding.where), class_="where"),) if finding.where else ()
-    value = () if finding.value is None else (" ", element("code", _short(finding.value)))
+    where = (element("span", _short(finding.where, LONGEST_NAME), class_="where"),) if finding.where else ()
+    value = () if finding.value is None else (" ", element("code", _short(finding.value, LONGEST_NAME)))
     return (
         Cell(badge(finding.level.value, tone)),
-        Cell(element("div", _short(finding.file), *where, class_="file")),
+        Cell(element("div", _short(finding.file, LONGEST_NAME), *where, class_="file")),
         Cell(element("div", _sentence(finding.message), *value, class_="text")),
         Cell(element("div", _short(finding.do), class_="do")),
     )
@@ -107,8 +107,8 @@ def _sentence(message: str) -> str:
     return _short(message[:1].upper() + message[1:])
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+def _short(text: str, longest: int = LONGEST_TEXT) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
 
 
 def _read(summary: Summary | None) -> Markup:
