@@ -36,7 +36,14 @@ EXPERIMENT = Experiment.model_validate(
         "features": {"direct_genes": 0, "min_alterations": 600, "numeric": ["age_years"], "categorical": []},
         "tasks": {"sites": ["bone"], "timed": [], "min_events": 5},
         "network": {"width": 4, "readout": 2, "direct_hidden": 0, "dropout": 0.0},
-        "training": {"folds": 2, "epochs": 25, "patience": 25, "learning_rate": 0.02},
+        "training": {
+            "folds": 2,
+            "epochs": 15,
+            "patience": 5,
+            "batch_size": 32,
+            "learning_rate": 0.02,
+            "graph_prior": 2.0,  # the truth is as strong as this prior allows
+        },
     }
 )
 
@@ -129,7 +136,7 @@ def test_a_pathways_state_is_its_genes_and_its_own_score(signed: Signed) -> None
 
 def test_a_signature_at_a_pathway_is_learned_through_the_graph(signed: Signed) -> None:
     assert not [column for column in signed.bundle.transform.columns if column.group == "signature"]
-    assert graph_auroc(signed, signed.new_samples) > 0.75
+    assert graph_auroc(signed, signed.new_samples) > 0.8
 
 
 def test_the_same_scores_under_other_names_say_nothing(signed: Signed) -> None:
