@@ -1,5 +1,6 @@
 """Files to cohort: readers, gene names, panels, splits."""
 
+from metarisk.data.annotated import read_h5ad, read_h5mu, write_h5ad, write_h5mu
 from metarisk.data.cohort import AssayTable, Cohort, Provenance
 from metarisk.data.genes import GeneTable, Resolution
 from metarisk.data.split import Split, holdout, patient_folds, patient_fraction
@@ -18,6 +19,10 @@ __all__ = [
     "validate_study",
     "read_cohort",
     "write_cohort",
+    "read_h5mu",
+    "read_h5ad",
+    "write_h5mu",
+    "write_h5ad",
     "Split",
     "holdout",
     "patient_folds",

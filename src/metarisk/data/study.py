@@ -9,6 +9,8 @@ from pathlib import Path
 
 from metarisk.config.load import load_study_file
 from metarisk.config.study import StudyFile
+from metarisk.config.study_annotated import is_annotated
+from metarisk.data.annotated.reading import read_annotated
 from metarisk.data.cbioportal import default_study, is_study_folder, read_folder
 from metarisk.data.cohort import Cohort, Provenance
 from metarisk.data.found import Found, error, from_exception
@@ -18,6 +20,7 @@ from metarisk.data.plain import read_tables
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.store import is_stored_cohort, read_cohort
 from metarisk.errors import InputError, InvalidStudyError, first_ten
+from metarisk.files import sha256_of
 from metarisk.schema.findings import Finding, errors_of, ordered
 from metarisk.schema.ids import id_fault
 
@@ -53,7 +56,7 @@ def read_study(path: Path, *, data_root: Path | None = None, genes: GeneTable | 
     ----------
     path
         A study file (YAML), a cBioPortal study folder (which may hold a ``metarisk_study.yaml``), or a cohort
-        folder written by `write_cohort`.
+        folder or an ``.h5mu`` or ``.h5ad`` that metarisk wrote.
     data_root
         Folder that a study file's paths are relative to; the study file's own folder if None.
     genes
@@ -78,7 +81,7 @@ def inspect_study(
     path: Path, *, data_root: Path | None = None, genes: GeneTable | None = None
 ) -> StudyReading:
     """Cohort of a study with everything seen on the way; arguments and errors as for `read_study`."""
-    if is_stored_cohort(path):
+    if is_stored_cohort(path) or is_annotated(path):
         return _stored(path)
     found: Found = []
     study, root = _find_study(path, data_root)
@@ -107,7 +110,7 @@ def validate_study(
 
 def _stored(path: Path) -> StudyReading:
     try:
-        cohort = read_cohort(path)
+        cohort = read_annotated(path) if is_annotated(path) else read_cohort(path)
     except InputError as caught:
         unread = Provenance(path.name, "not stated", "")
         return StudyReading(None, (from_exception(path.name, caught),), unread)
@@ -164,7 +167,8 @@ def _find_study(path: Path, data_root: Path | None) -> tuple[StudyFile, Path]:
         return default_study(path), path
     raise InputError(
         f"{path} {'is no study' if path.exists() else 'does not exist'}",
-        expected="a study file (.yaml), a cBioPortal folder, or a stored cohort with its cohort.json",
+        expected="a study file (.yaml), a cBioPortal folder, an .h5mu or .h5ad, or a stored cohort with its "
+        "cohort.json",
         do="Check the path; configs/studies holds examples of study files.",
     )
 
@@ -174,7 +178,7 @@ def _sha256_of(files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(set(files), key=lambda file: file.name):
         digest.update(path.name.encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()
 
 

@@ -28,21 +28,26 @@ def read_h5mu(path: Path) -> Cohort:
         optional packages are not installed.
     """
     with naming(path):
-        with opened(path) as file:
-            manifest = read_manifest(file)
-            cohort = _read(file, manifest)
-        if digest_of(cohort) != manifest["sha256"]:
-            raise InputError(
-                "was altered after it was written (its values do not have the SHA-256 of its manifest)",
-                do="Copy it again or write it again from its study; read it through a study file "
-                "(format: tables) if it was changed on purpose.",
-            )
-    return cohort
+        return read_annotated(path)
 
 
 def read_h5ad(path: Path) -> Cohort:
     """Cohort of one assay that `write_h5ad` wrote; errors as for `read_h5mu`."""
     return read_h5mu(path)
+
+
+def read_annotated(path: Path) -> Cohort:
+    """Cohort of either file; errors as for `read_h5mu`, their sentence goes on after the file's name."""
+    with opened(path) as file:
+        manifest = read_manifest(file)
+        cohort = _read(file, manifest)
+    if digest_of(cohort) != manifest["sha256"]:
+        raise InputError(
+            "was altered after it was written (its values do not have the SHA-256 of its manifest)",
+            do="Copy it again or write it again from its study; read it through a study file "
+            "(format: tables) if it was changed on purpose.",
+        )
+    return cohort
 
 
 def _read(file: Any, manifest: Mapping[str, Any]) -> Cohort:

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metarisk.config.study import AssayFile, StudyFile
+from metarisk.config.study import AssayFile, CellsFile, StudyFile
+from metarisk.data.annotated.pseudobulk import read_cells
 from metarisk.data.clinical import map_clinical
 from metarisk.data.cohort import AssayTable
 from metarisk.data.endpoints import read_endpoints
 from metarisk.data.found import Found, error
 from metarisk.data.matrices import stack_tables
 from metarisk.data.plain.calls import read_calls
-from metarisk.data.plain.clinical import clinical_source, with_assays_only
+from metarisk.data.plain.clinical import COHORT_SEPARATOR, clinical_source, with_assays_only
 from metarisk.data.plain.matrices import read_assay
+from metarisk.data.plain.place import inside
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.source import ClinicalSource, keep_rows, tell_repeated_patients, tell_unknown_samples
 from metarisk.schema.assays import Assay
@@ -62,6 +64,8 @@ def _assays(setting: Setting, source: ClinicalSource, found: Found) -> list[Assa
     for declared in setting.study.assays:
         tables += _of_one_form(declared, setting, source, found)
     tables += [read_calls(declared, setting, source, found) for declared in setting.study.calls]
+    for cells in setting.study.cells:
+        tables += _of_cells(cells, setting, found)
     return _by_assay([table for table in tables if table is not None], found)
 
 
@@ -78,6 +82,12 @@ def _of_one_form(
         several = f"{finding.file} ({len(named)} files)"
         found.append(replace(finding, file=named[0] if len(named) == 1 else several))
     return tables
+
+
+def _of_cells(declared: CellsFile, setting: Setting, found: Found) -> list[AssayTable]:
+    path = inside(setting.folder, declared.file, found)
+    prefix = "" if declared.cohort is None else declared.cohort + COHORT_SEPARATOR
+    return [] if path is None else read_cells(path, declared, prefix, setting, found)
 
 
 def _by_assay(tables: Sequence[AssayTable], found: Found) -> list[AssayTable]:
@@ -101,3 +111,4 @@ def _files(folder: Path, study: StudyFile) -> Iterator[Path]:
         if declared.names is not None:
             yield folder / declared.names.file
     yield from (folder / calls.file for calls in study.calls)
+    yield from (folder / cells.file for cells in study.cells)

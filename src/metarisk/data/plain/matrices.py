@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from metarisk.config.study import AssayFile
+from metarisk.config.study_annotated import is_annotated
+from metarisk.data.annotated import read_matrix
 from metarisk.data.barcodes import tumours
 from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error
@@ -48,6 +50,8 @@ def _numbers(declared: AssayFile, setting: Setting, found: Found) -> NumberTable
     if declared.sheet is not None:
         return read_sheet(declared, declared.sheet, setting.folder, found)
     path = inside(setting.folder, declared.file, found)
+    if path is not None and is_annotated(path):
+        return read_matrix(path, declared.part, declared.id_column, found)
     table = None if path is None else read_numbers(path, (declared.id_column, *declared.skip), found)
     if table is None or declared.id_column in table.ids.columns:
         return table
