@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.config.study import StudyFile
+from metarisk.data.clinical_values import clinical_categories, clinical_numbers
 from metarisk.data.found import Found, error
 from metarisk.data.source import ClinicalSource
-from metarisk.data.text import is_missing
 from metarisk.errors import nearest
-from metarisk.schema.clinical import CATEGORICAL, NUMERIC, leakage_reason
+from metarisk.schema.clinical import CATEGORICAL, EXTRA, NUMERIC, NumericColumn, leakage_reason
 
 # Our column <- the portal's usual names, best first. CURRENT_AGE and the highest stage of the whole course
 # are not here: they are facts of the future.
@@ -46,32 +45,64 @@ USUAL_COLUMNS: dict[str, tuple[str, ...]] = {
     "aneuploidy": ("ANEUPLOIDY_SCORE",),
     "albumin_g_per_dl": ("ALBUMIN",),
     "nlr": ("NLR",),
+    "bmi": ("BMI",),
+    "hemoglobin_g_per_dl": ("HEMOGLOBIN", "HGB"),
+    "platelets_per_nl": ("PLATELETS", "PLATELET_COUNT"),
+    "pdl1_percent": ("PDL1_TPS", "PD_L1_TPS"),
+    "therapy_line": ("LINE_OF_THERAPY", "LINE_OF_TREATMENT", "TREATMENT_LINE"),
+    "therapy_class": ("DRUG_TYPE",),
+    "prior_therapy": ("PRIOR_THERAPY", "PRIOR_TREATMENT"),
+    "biopsy_site": ("BIOPSY_SITE", "SPECIMEN_SITE"),
 }
-
-PERCENT = 0.01
-_SEXES = {"M": "Male", "MALE": "Male", "F": "Female", "FEMALE": "Female"}
 
 
 def map_clinical(source: ClinicalSource, study: StudyFile, found: Found) -> pd.DataFrame:
-    """Table of clinical columns: ``patient_id``, then every column of the schema; NaN or None is unknown.
+    """Table of clinical columns: ``patient_id``, every column of the schema, extras; NaN or None is unknown.
 
     Parameters
     ----------
     source
         Clinical columns as text.
     study
-        Its ``clinical`` names columns, its ``scale`` their unit, its ``recode`` their categories. The
-        portal's usual names are tried for the others. A purity above 1 is taken for percent.
+        Its ``clinical`` names columns, its ``scale`` their unit, its ``recode`` their categories, its
+        ``extras`` further numbers. The portal's usual names are tried for the others.
     found
-        Receives unknown columns, leakage, text that is no number, numbers outside the schema's range.
+        Receives unknown columns, leakage, text that is no number, numbers that cannot be in their unit, and
+        categories that are spelt in several ways.
     """
     chosen = _chosen_columns(source, study.clinical, found)
     columns: dict[str, object] = {"patient_id": source.patient_ids.astype(object)}
-    for name in NUMERIC:
-        columns[name] = _numbers(source, name, chosen.get(name), study.scale.get(name), found)
+    for name, allowed in NUMERIC.items():
+        columns[name] = _numbers(source, name, allowed, chosen.get(name), study, found)
     for name in CATEGORICAL:
-        columns[name] = _categories(source, name, chosen.get(name), study.recode.get(name, {}))
+        columns[name] = _categories(source, name, chosen.get(name), study, found)
+    for name, extra in study.extras.items():
+        ours = EXTRA + name
+        usable = _known_at_baseline(f"extras.{name}", extra.column, found) and source.has(extra.column, found)
+        allowed = NumericColumn(extra.unit, extra.low, extra.high)
+        columns[ours] = _numbers(source, ours, allowed, extra.column if usable else None, study, found)
     return pd.DataFrame(columns, index=pd.Index(source.sample_ids, name="sample_id", dtype=object))
+
+
+def _numbers(
+    source: ClinicalSource,
+    name: str,
+    allowed: NumericColumn,
+    column: str | None,
+    study: StudyFile,
+    found: Found,
+) -> NDArray[np.float64]:
+    if column is None:
+        return np.full(len(source.frame), np.nan)
+    return clinical_numbers(source, column, name, allowed, study.scale.get(name), found)
+
+
+def _categories(
+    source: ClinicalSource, name: str, column: str | None, study: StudyFile, found: Found
+) -> pd.Series:
+    if column is None:
+        return pd.Series([None] * len(source.frame), index=source.frame.index, dtype=object)
+    return clinical_categories(source, column, name, study.recode.get(name, {}), found)
 
 
 def _chosen_columns(source: ClinicalSource, declared: Mapping[str, str], found: Found) -> dict[str, str]:
@@ -94,47 +125,14 @@ def _may_be_used(source: ClinicalSource, ours: str, theirs: str, found: Found) -
         do = nearest(ours, (*NUMERIC, *CATEGORICAL))
         found.append(error("study file", f"clinical.{ours} is not a clinical column of metarisk", do))
         return False
-    reason = leakage_reason(theirs)
+    return _known_at_baseline(f"clinical.{ours}", theirs, found) and source.has(theirs, found)
+
+
+def _known_at_baseline(where: str, column: str, found: Found) -> bool:
+    """False, and an error with the reason, where a column is a fact of the future."""
+    reason = leakage_reason(column)
     if reason is not None:
-        message = f"clinical.{ours} cannot be read from {theirs}: {reason}"
-        found.append(
-            error("study file", message, "Choose a column that was known at baseline.", column=theirs)
-        )
-        return False
-    return source.has(theirs, found)
-
-
-def _numbers(
-    source: ClinicalSource, name: str, column: str | None, scale: float | None, found: Found
-) -> NDArray[np.float64]:
-    if column is None:
-        return np.full(len(source.frame), np.nan)
-    values = source.numbers(column, found)
-    if scale is None and name == "purity" and (values > 1.0).any():
-        scale = PERCENT
-    values = np.round(values * (1.0 if scale is None else scale), 12)
-    allowed = NUMERIC[name]
-    outside = (values < allowed.low) | (values > allowed.high)
-    if outside.any():
-        limits = f"{allowed.low:g}..{allowed.high:g}"
-        message = f"{outside.sum()} values lie outside {limits} (samples {source.ids(outside)})"
-        do = f"{name} is in {allowed.unit}: correct the values, or name their scale in the study file."
-        found.append(error(source.origin[column], message, do, column=column))
-    return cast(NDArray[np.float64], np.where(outside, np.nan, values))
-
-
-def _categories(
-    source: ClinicalSource, name: str, column: str | None, recode: Mapping[str, str]
-) -> pd.Series:
-    """Text, None where unknown; sex is Male or Female, race has one capital, the rest is to the letter."""
-    if column is None:
-        return pd.Series([None] * len(source.frame), index=source.frame.index, dtype=object)
-    text = source.frame[column].str.strip()
-    shown = text.replace(dict(recode))
-    if name == "sex":
-        shown = shown.str.upper().map(_SEXES)
-    if name == "race":
-        shown = shown.str.capitalize()
-    values = shown.to_numpy(dtype=object, copy=True)
-    values[np.asarray(is_missing(text) | shown.isna(), dtype=bool)] = None
-    return pd.Series(values, index=shown.index, dtype=object)
+        message = f"{where} cannot be read from {column}: {reason}"
+        do = "Choose a column that was known at baseline."
+        found.append(error("study file", message, do, column=column))
+    return reason is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -63,20 +64,50 @@ POST_BASELINE: dict[str, str] = {
     "met_count": "it counts metastases of the whole course",
     "met_site_count": "it counts metastatic sites of the whole course",
     "metastatic_patient": "it says whether the patient ever became metastatic",
+    "impact_primary_group": "it says whether the patient ever became metastatic",
     "metastatic_site": "it names the site of a metastasis",
-    "os_months": "it is survival after baseline",
-    "os_status": "it is survival after baseline",
-    "pfs_months": "it is follow-up after baseline",
-    "pfs_status": "it is follow-up after baseline",
     "age_at_death": "it is known only after death",
     "age_at_last_contact": "it is the end of follow-up",
+    "current_age": "it is the age at the end of follow-up",
     "age_at_evidence_of_mets": "it dates the metastasis",
     "metastatic_burden": "it counts metastases of the whole course",
+    "sample_count": "it counts samples of the whole course",
     "stage_highest_recorded": "it is the highest stage of the whole course",
-    "fu_2yrs": "it is follow-up after baseline",
+    "gleason_highest_reported": "it is the highest grade of the whole course",
+    "vital_status": "it is survival after baseline",
+    "tumor_status": "it is the state at last contact",
+    "person_neoplasm_cancer_status": "it is the state at last contact",
+    "cause_of_death": "it is known only after death",
     "death": "it is the outcome",
+    "metastatic": "it is the outcome",
+    "response": "it is the outcome",
+    "recist": "it is the outcome",
+    "published_label": "it is the outcome",
+    "orr": "it is the outcome",
+    "cbr": "it is the outcome",
+    "dcb": "it is the outcome",
 }
-POST_BASELINE_PREFIXES: tuple[str, ...] = ("dmets_dx_", "ever_met_", "post_sample_", "site.", "os_", "pfs_")
+_SURVIVAL = "os|pfs|dss|dfi|pfi|dfs|dmfs|mfs|rfs|efs|ttp"
+_ORGAN = "bone|cns|brain|liver|lung|adrenal|ln|pleura"
+# Column names in lower case that match from their start, and why they may not be features.
+POST_BASELINE_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), reason)
+    for pattern, reason in (
+        (r"dmets_dx_|ever_met_|post_sample_|site\.", "it is recorded after baseline"),
+        (r"os(?![a-z])|.*surviv|.*deceased", "it is survival after baseline"),
+        (rf"([te]\.)?({_SURVIVAL})(?![a-z])|metastasis\.", "it is follow-up after baseline"),
+        (r"fu_|.*follow_?up|.*last_contact", "it is follow-up after baseline"),
+        (r".*death_days|.*days_to_death", "it is survival after baseline"),
+        (r".*new_tumor_event|nte_", "it describes a later tumour event"),
+        (r"recurrence|relapse|progression", "it describes a later tumour event"),
+        (rf"({_ORGAN})_(months|status)$", "it dates or names a metastasis"),
+        (
+            r".*(treatment|therapy)_outcome|.*best_.*response|response_|.*_response$|resp_",
+            "it is the outcome",
+        ),
+        (r"change_ctdna", "it is measured during treatment"),
+    )
+)
 
 
 def leakage_reason(column: str) -> str | None:
@@ -85,11 +116,9 @@ def leakage_reason(column: str) -> str | None:
     Parameters
     ----------
     column
-        Name as it stands in the file; case does not matter.
+        Name as it stands in the file, or an extra of ours; case does not matter.
     """
-    name = column.lower()
+    name = column.lower().removeprefix(EXTRA)
     if name in POST_BASELINE:
         return POST_BASELINE[name]
-    if name.startswith(POST_BASELINE_PREFIXES):
-        return "it is recorded after baseline"
-    return None
+    return next((reason for pattern, reason in POST_BASELINE_PATTERNS if pattern.match(name)), None)
