@@ -115,6 +115,11 @@ def test_a_feature_of_the_future_is_refused_with_the_reason(refusal: Any, column
     assert f"{column!r} cannot be a feature: {leakage_reason(column)}" in told
 
 
+def test_a_number_of_the_future_is_refused_under_a_name_of_the_studys_own_too(refusal: Any) -> None:
+    told = refusal({**SMALL, "features": {"numeric": ["extra.met_count"]}})
+    assert f"'extra.met_count' cannot be a feature: {leakage_reason('met_count')}" in told
+
+
 def test_every_column_of_the_future_has_its_reason_whatever_its_case() -> None:
     for column, reason in POST_BASELINE.items():
         assert leakage_reason(column) == leakage_reason(column.upper()) == reason

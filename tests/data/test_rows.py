@@ -171,6 +171,7 @@ def test_a_patient_is_the_sample_where_none_is_named() -> None:
         ({"extra.ldh": np.inf}, r"extra.ldh lies outside .* in S1; expected a finite number"),
         ({"ctdna_fraction": 12.0}, r"ctdna_fraction lies outside 0..1 in S1"),
         ({"agee_years": 50.0}, "column 'agee_years'.*Did you mean 'age_years'"),
+        ({"extra.met_count": 5.0}, "column 'extra.met_count', and it counts metastases.*Leave it out"),
         ({"os_months": 5.0}, "column 'os_months', and it is survival after baseline.*Leave it out"),
     ],
 )

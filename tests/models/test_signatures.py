@@ -24,6 +24,7 @@ from metarisk.models.scoring import score_cohort
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
 from metarisk.simulate import simulate
+from metarisk.tracking.signature import signature_of
 from metarisk.train.members import TrainingSet, learn
 from metarisk.train.tasks import learnable_layout
 
@@ -193,6 +194,18 @@ def test_half_of_the_signatures_are_flagged_as_partial(signed: Signed) -> None:
     assert flagged.str.contains("partial:signature").tolist() == [False, True, False, False]
 
 
+def test_scores_in_a_unit_that_training_never_saw_are_missing_and_said_to_be(signed: Signed) -> None:
+    transform = signed.bundle.transform
+    scale = transform.scales[Assay.SIGNATURE]
+    unfitted = replace(scale, centre=np.full_like(scale.centre, np.nan))
+    only_z = replace(transform, scales={**transform.scales, Assay.SIGNATURE: unfitted})
+    bundle = replace(signed.bundle, transform=only_z)
+    flags = score_cohort(bundle, signed.new_samples).groupby("sample_id", sort=False)["flags"].first()
+    assert flags.str.contains("missing:signature").all()
+    assert (flags.str.contains("unit:signature").to_numpy() == has_signatures(signed.new_samples)).all()
+    assert not score_cohort(signed.bundle, signed.new_samples)["flags"].str.contains("unit:").any()
+
+
 def test_a_bundle_with_signatures_scores_the_same_after_it_was_read_back(
     signed: Signed, tmp_path: Path
 ) -> None:
@@ -201,6 +214,13 @@ def test_a_bundle_with_signatures_scores_the_same_after_it_was_read_back(
     own = ["model_version", "bundle_sha256"]
     before, after = (score_cohort(bundle, signed.new_samples) for bundle in (signed.bundle, loaded))
     pd.testing.assert_frame_equal(before.drop(columns=own), after.drop(columns=own), check_exact=True)
+
+
+def test_the_registered_signature_names_the_assay_of_pathways_and_the_numbers_read(signed: Signed) -> None:
+    transform = replace(signed.bundle.transform, numeric=("age_years", "ctdna_fraction", "extra.ldh"))
+    names = signature_of(transform).inputs.input_names()
+    assert {"signature", "signature_unit", "ctdna_fraction", "extra.ldh"} <= set(names)
+    assert not any(name.startswith("circuit") for name in names)
 
 
 def test_a_network_of_signatures_alone_has_no_gene_states(signed: Signed) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from metarisk.config.section import Section
 from metarisk.schema.assays import Assay
-from metarisk.schema.clinical import CATEGORICAL, NUMERIC, is_clinical_number, leakage_reason
+from metarisk.schema.clinical import CATEGORICAL, EXTRA, NUMERIC, is_clinical_number, leakage_reason
 from metarisk.schema.endpoints import SITES, TIMED
 
 
@@ -113,7 +113,7 @@ class FeatureSection(Section):
     @classmethod
     def _known_at_baseline(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
         for column in columns:
-            reason = leakage_reason(column)
+            reason = leakage_reason(column.removeprefix(EXTRA))
             if reason:
                 raise ValueError(f"{column!r} cannot be a feature: {reason}")
             if not is_clinical_number(column) and column not in CATEGORICAL:

@@ -15,7 +15,14 @@ from metarisk.data.cohort import FloatArray
 from metarisk.data.units import HIGHEST_LOG2, RANGES, check_unit
 from metarisk.errors import InputError, first_ten, nearest
 from metarisk.schema.assays import ASSAYS, Assay
-from metarisk.schema.clinical import CATEGORICAL, NUMERIC, NumericColumn, is_clinical_number, leakage_reason
+from metarisk.schema.clinical import (
+    CATEGORICAL,
+    EXTRA,
+    NUMERIC,
+    NumericColumn,
+    is_clinical_number,
+    leakage_reason,
+)
 from metarisk.schema.ids import id_fault
 
 ID_COLUMNS = ("sample_id", "patient_id")
@@ -50,8 +57,8 @@ def check_columns(rows: pd.DataFrame, name: str) -> None:
         raise InputError(f"{name} has no column sample_id", do=nearest("sample_id", map(str, rows.columns)))
     known = known_columns()
     for column in map(str, rows.columns):
-        if column not in known and not is_clinical_number(column):
-            reason = leakage_reason(column)
+        reason = None if column in known else leakage_reason(column.removeprefix(EXTRA))
+        if reason or not (column in known or is_clinical_number(column)):
             raise InputError(
                 f"{name} has the column {column!r}" + (f", and {reason}" if reason else ""),
                 expected="ids, clinical columns known at baseline, assays and their units",

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from metarisk.config.experiment import FeatureSection
 from metarisk.data.cohort import AssayTable, Cohort, FloatArray
 from metarisk.features.batch import AssayInput, Batch
-from metarisk.features.standardise import CALLS, AssayScale, apply_scale, comparable, fit_scale, variability
+from metarisk.features.standardise import (
+    CALLS,
+    AssayScale,
+    absolute_rows,
+    apply_scale,
+    comparable,
+    fit_scale,
+    variability,
+)
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
 
@@ -146,6 +154,14 @@ class FeatureTransform:
             name: _codes(cohort.clinical, name, levels) == len(levels) - 1
             for name, levels in self.levels.items()
         }
+
+    def unscaled(self, cohort: Cohort) -> Mapping[Assay, NDArray[np.bool_]]:
+        """Assay -> True where a sample's values are in units that training could put on no scale, (N,)."""
+        lost: dict[Assay, NDArray[np.bool_]] = {}
+        for assay, scale in self.scales.items():
+            if assay in cohort.assays and np.isnan(scale.centre).all():
+                lost[assay] = absolute_rows(cohort.assays[assay])
+        return lost
 
 
 def nodes_of(assay: Assay, topology: Topology) -> Mapping[str, int]:

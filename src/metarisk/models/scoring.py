@@ -66,17 +66,20 @@ def nothing_measured(batch: Batch) -> NDArray[np.bool_]:
 def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[str]:
     """What a reader of a sample's row must know, parts joined by ``;``.
 
-    ``missing:<assay>``, ``partial:<assay>`` (under half of the model's genes), ``other:<column>`` (a value
-    that training did not keep), ``unknown:<column>``, ``training-patient``.
+    ``missing:<assay>``, ``unit:<assay>`` (missing because training never saw such units), ``partial:<assay>``
+    (under half of the model's genes), ``other:<column>`` (a value that training did not keep),
+    ``unknown:<column>``, ``training-patient``.
     """
     seen_before = bundle.training_ids.contains(cohort.patient_ids)
     other = bundle.transform.unknown_levels(cohort)
     measured = {assay.value: entry.measured.mean(axis=1) for assay, entry in batch.assays.items()}
+    unscaled = bundle.transform.unscaled(cohort)
     columns = bundle.transform.numeric
     unknown = {name: np.isnan(batch.flat[:, at]) for name, at in bundle.transform.first_columns().items()}
     for row in range(len(cohort)):
         flags = ["training-patient"] if seen_before[row] else []
         flags += [f"missing:{name}" for name, share in measured.items() if share[row] == 0.0]
+        flags += [f"unit:{name}" for name, lost in unscaled.items() if lost[row]]
         flags += [f"partial:{name}" for name, share in measured.items() if 0.0 < share[row] < PARTLY_MEASURED]
         flags += [f"other:{name}" for name, rare in other.items() if rare[row]]
         flags += [f"unknown:{name}" for name in (*columns, *other) if unknown[name][row]]
