@@ -10,8 +10,20 @@ from metarisk import __version__
 
 # typer itself imports pydantic to describe a verb's options.
 HEAVY = ("torch", "torch_geometric", "mlflow", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "yaml")
-VERBS = ("quickstart", "train", "evaluate", "publish", "score", "export", "validate", "ingest", "topology")
+VERBS = (
+    "quickstart",
+    "train",
+    "evaluate",
+    "publish",
+    "score",
+    "export",
+    "validate",
+    "ingest",
+    "topology",
+    "benchmark",
+)
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
+PAGES += [["benchmark", "store"], ["benchmark", "reading"]]
 
 IMPORTED = """
 import sys

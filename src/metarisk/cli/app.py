@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from metarisk import __version__
+from metarisk.cli.benchmark import benchmark
 from metarisk.cli.evaluate import evaluate
 from metarisk.cli.export import export
 from metarisk.cli.ingest import ingest
@@ -33,6 +34,7 @@ app = typer.Typer(
 for verb in (quickstart, train, evaluate, publish, score, export, validate, ingest):
     app.command()(verb)
 app.add_typer(topology, name="topology")
+app.add_typer(benchmark, name="benchmark")
 
 
 def _version(asked: bool) -> None:

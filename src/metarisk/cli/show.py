@@ -75,32 +75,39 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def show_rows(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    """Print a table of text."""
+    from rich.text import Text
+
+    _print_table(columns, ([Text(cell) for cell in row] for row in rows))
+
+
 def _show_comparison(shown: Comparison) -> None:
     from rich.text import Text
 
-    rows = [
+    rows = (
         [
             Text(f"{cell.text} *" if cell.best else cell.text, style="bold" if cell.best else "")
             for cell in row
         ]
         for row in shown.rows
-    ]
-    _print_table(shown.header, rows, title=_title(shown))
+    )
+    _print_table(shown.header, rows, _title(shown))
 
 
-def _print_table(header: Sequence[str], rows: Iterable[Iterable[Text]], *, title: str | None = None) -> None:
+def _print_table(columns: Iterable[str], rows: Iterable[Iterable[Text]], title: str = "") -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in header:
+    for name in columns:
         table.add_column(Text(name))
     for row in rows:
         table.add_row(*row)
     out = console()
     with out.capture() as kept:
-        out.print(*((title, table) if title else (table,)))
+        out.print(*([title] if title else []), table)
     for line in kept.get().splitlines():
         print(line.rstrip())  # without the padding, so that a pasted table is clean
 
