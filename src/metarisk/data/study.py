@@ -186,7 +186,8 @@ def _invalid(path: Path, findings: Sequence[Finding]) -> InvalidStudyError:
     errors = errors_of(findings)
     more = f" ({len(errors) - 1} more errors)" if len(errors) > 1 else ""
     first = errors[0]
-    where = f", column {first.column}" if first.column else ""
+    where = "" if first.file == path.name else f" {first.file}"
+    column = f", column {first.column}" if first.column else ""
     return InvalidStudyError(
-        f"{path.name}: {first.file}{where}: {first.message}{more}", do=first.do, findings=findings
+        f"{path.name}:{where}{column}: {first.message}{more}", do=first.do, findings=findings
     )
