@@ -16,6 +16,8 @@ from metarisk.data.setting import Setting
 from metarisk.errors import first_ten
 from metarisk.schema.assays import ASSAYS, Assay
 
+# Assays that are read whole where a study reads some genes only.
+_ALWAYS_WHOLE = frozenset({Assay.MICRORNA, Assay.PROTEIN})
 # Units whose values are events.
 EVENT_UNITS = frozenset({"calls", "discrete"})
 
@@ -68,7 +70,7 @@ def _targets(assay: Assay, matrix: Matrix, setting: Setting, found: Found) -> ND
     resolution = setting.resolve(names[names != ""], matrix.file)
     found.extend(resolution.findings)
     symbols = names.map(resolution.by_name).astype(object)
-    if setting.only is None:
+    if setting.only is None or assay in _ALWAYS_WHOLE:
         return _none_where_empty(symbols)
     return _none_where_empty(_only(symbols, setting.only, matrix.file, found))
 

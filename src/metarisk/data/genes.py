@@ -159,7 +159,7 @@ class GeneTable:
         of: dict[str, list[str]] = {}
         for name, (kind, _) in answers.items():
             of.setdefault(kind, []).append(name)
-        found: Found = [_refused(file, kind, of[kind]) for kind in _REFUSALS if kind in of]
+        found: Found = [_refused(file, kind, of[kind], len(answers)) for kind in _REFUSALS if kind in of]
         if "ambiguous" in of:
             found.append(self._ambiguous(file, of["ambiguous"]))
         found.extend(_mixed(file, of))
@@ -193,6 +193,8 @@ _KINDS: dict[str, str] = {
     "ensembl": "Ensembl ids",
     "entrez_unknown": "unknown Entrez ids",
     "ensembl_unknown": "unknown Ensembl ids",
+    "entrez_table": "Entrez ids without a table",
+    "ensembl_table": "Ensembl ids without a table",
     "unknown": "unknown",
     "ambiguous": "ambiguous",
 }
@@ -235,11 +237,16 @@ _REFUSALS: dict[str, tuple[str, str]] = {
 }
 
 
-def _refused(file: str, kind: str, names: list[str]) -> Finding:
+def _refused(file: str, kind: str, names: list[str], total: int) -> Finding:
+    """An error, but for ids without a gene: some among symbols were left out, most of a file stop it."""
     what, do = _REFUSALS[kind]
     told = [f"{name} = {damaged_by_spreadsheet(name)}" if kind == "damaged" else name for name in names]
     message = f"{len(names)} {what} ({first_ten(told)})"
-    return warning(file, message, do) if kind.endswith("_unknown") else error(file, message, do)
+    if kind.endswith("_unknown"):
+        return warning(file, message, do)
+    if kind.endswith("_table") and 2 * len(names) < total:
+        return warning(file, message, f"They were left out. {do}")
+    return error(file, message, do)
 
 
 def load_genes(path: Path | None) -> GeneTable:

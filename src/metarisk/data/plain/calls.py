@@ -117,8 +117,16 @@ def _calls(declared: CallsFile, setting: Setting, rows: _Rows, found: Found) -> 
     channels = _channels(declared, rows, found)
     kept = symbols.notna().to_numpy() & (channels != LEFT_OUT)
     if setting.only is not None:
-        kept &= symbols.isin(setting.only).to_numpy()
+        read = symbols.isin(setting.only).to_numpy()
+        _tell_not_read(int((kept & ~read).sum()), int(kept.sum()), rows.table.name, found)
+        kept &= read
     return Calls(rows.samples[kept].to_numpy(dtype=str), symbols[kept].to_numpy(dtype=str), channels[kept])
+
+
+def _tell_not_read(count: int, total: int, file: str, found: Found) -> None:
+    if count:
+        message = f"{count} of {total} alterations lie in genes that the study does not read"
+        found.append(warning(file, message, "They were left out; `only_genes` in the study file asks for it."))
 
 
 def _channels(declared: CallsFile, rows: _Rows, found: Found) -> NDArray[np.intp]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from metarisk.data.plain.place import inside
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.source import ClinicalSource, keep_rows, tell_repeated_patients, tell_unknown_samples
 from metarisk.schema.assays import Assay
-from metarisk.schema.findings import Finding
+from metarisk.schema.findings import Finding, Level
 
 
 def read_tables(setting: Setting, found: Found) -> Parts | None:
@@ -72,16 +73,26 @@ def _assays(setting: Setting, source: ClinicalSource, found: Found) -> list[Assa
 def _of_one_form(
     declared: AssayFile, setting: Setting, source: ClinicalSource, found: Found
 ) -> list[AssayTable | None]:
-    """Matrices of the same form; what is the same in several of them is told once."""
+    """Matrices of the same form; a warning of the same kind in several of them is told once."""
     told: Found = []
     tables = [read_assay(matrix, setting, source, told) for matrix in declared.matrices()]
-    files: dict[Finding, list[str]] = {}
-    for finding in told:
-        files.setdefault(replace(finding, file=str(declared.file)), []).append(finding.file)
-    for finding, named in files.items():
-        several = f"{finding.file} ({len(named)} files)"
-        found.append(replace(finding, file=named[0] if len(named) == 1 else several))
+    found.extend(finding for finding in told if finding.level is Level.ERROR)
+    found.extend(_once([finding for finding in told if finding.level is Level.WARNING]))
     return tables
+
+
+def _once(told: Sequence[Finding]) -> Iterator[Finding]:
+    """Of warnings that give the same advice about several files the first, with the number of the others."""
+    of_file: Counter[tuple[str, str]] = Counter()
+    alike: dict[tuple[str, int], list[Finding]] = {}
+    for finding in told:
+        # The second of a kind in one file meets the second of that kind in another.
+        place = of_file[finding.file, finding.do]
+        of_file[finding.file, finding.do] += 1
+        alike.setdefault((finding.do, place), []).append(finding)
+    for first, *others in alike.values():
+        likewise = f"; likewise in {len(others)} more files" if others else ""
+        yield replace(first, message=first.message + likewise)
 
 
 def _of_cells(declared: CellsFile, setting: Setting, found: Found) -> list[AssayTable]:
