@@ -184,14 +184,6 @@ def test_two_names_of_one_gene_unite_their_events(tiny):
     assert [levels[sample]["TP53"] for sample in ("S1", "S2", "S3", "S4")] == [-2, 0, 0, -2]
 
 
-def test_a_timeline_is_told_to_be_left_out(tiny):
-    tiny.put(
-        "meta_timeline.txt", "genetic_alteration_type: CLINICAL\ndatatype: TIMELINE\ndata_filename: t.txt\n"
-    )
-    tiny.put("t.txt", "a\tb\n1\t2\n")
-    assert "is CLINICAL TIMELINE, which metarisk does not read" in tiny.told()
-
-
 def test_a_study_without_its_meta_file_is_refused(tiny):
     assert "has no meta_study.txt" in tiny.drop("meta_study.txt").errors()[0]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from metarisk.config.section import Section
 from metarisk.config.study_annotated import CellsFile, MatrixPart
@@ -22,7 +22,14 @@ from metarisk.config.study_endpoints import (
     Threshold,
     YesNo,
 )
-from metarisk.config.study_tables import AssayFile, CallsFile, ClinicalFile, DatedFile, ExtraNumber
+from metarisk.config.study_tables import (
+    AssayFile,
+    CallsFile,
+    ClinicalFile,
+    DatedFile,
+    ExtraNumber,
+    TimelineValue,
+)
 
 __all__ = [
     "StudyFile",
@@ -32,6 +39,7 @@ __all__ = [
     "ClinicalFile",
     "DatedFile",
     "ExtraNumber",
+    "TimelineValue",
     "EndpointColumns",
     "AgesAtEvents",
     "FirstEvent",
@@ -64,7 +72,8 @@ class StudyFile(Section):
         A table of gene symbols and aliases that replaces the embedded one; relative like ``folder``.
     only_genes
         A table of genes, in its first column or a column ``symbol``: assays on genes are read for these only,
-        where whole genomes would not fit into memory; relative like ``folder``.
+        where whole genomes would not fit into memory. MicroRNAs and proteins, few as they are, are all read.
+        Relative like ``folder``.
     clinical
         Our clinical column <- theirs.
     scale
@@ -85,6 +94,8 @@ class StudyFile(Section):
         Clinical numbers that the schema does not have.
     dated
         Values of a patient at several times.
+    timeline
+        Our clinical number -> the events of a cBioPortal folder's timeline that hold it.
     calls
         Lists of alterations of a folder of plain tables.
     cells
@@ -113,6 +124,14 @@ class StudyFile(Section):
     cells: tuple[CellsFile, ...] = ()
     extras: dict[str, ExtraNumber] = Field(default_factory=dict)
     dated: tuple[DatedFile, ...] = ()
+    timeline: dict[str, TimelineValue] = Field(default_factory=dict)
+
+    @field_validator("folder", "panels", "genes", "only_genes")
+    @classmethod
+    def _stays_below_the_root(cls, path: Path | None) -> Path | None:
+        if path is not None and (path.is_absolute() or ".." in path.parts):
+            raise ValueError("a path below the data root, without `..`")
+        return path
 
     @model_validator(mode="after")
     def _tables_are_declared(self) -> StudyFile:

@@ -340,7 +340,11 @@ class DatedFile(Section):
     time, unit
         Column of time from baseline, and its unit.
     values
-        Our clinical number -> column.
+        Our clinical number -> column; a name that begins with ``extra.`` is a number of this study's own.
+    scale
+        Number that one is multiplied by to reach our unit, e.g. a fraction in percent: 0.01.
+    cohort_column
+        Column that names the cohort of each row, where patients are called ``cohort:id``.
     """
 
     file: Path
@@ -348,6 +352,29 @@ class DatedFile(Section):
     time: str
     unit: TimeUnit
     values: dict[str, str] = Field(min_length=1)
+    scale: dict[str, float] = Field(default_factory=dict)
+    cohort_column: str | None = None
+
+
+class TimelineValue(Section):
+    """A clinical number at several times, from the events of a study folder's timeline.
+
+    Attributes
+    ----------
+    event_type
+        ``EVENT_TYPE`` of the events that hold it, e.g. ``LAB_TEST``; case does not matter.
+    where
+        Further columns -> values that an event must have, e.g. the name of the test.
+    value
+        Column of the number, e.g. ``RESULT``.
+    scale
+        Number that it is multiplied by to reach our unit.
+    """
+
+    event_type: str
+    where: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    value: str
+    scale: float = 1.0
 
 
 class ExtraNumber(Section):

@@ -1,4 +1,4 @@
-"""Lists of alterations to tables: 1 altered, 0 measured and not altered, NaN not measured."""
+"""Lists of alterations to tables: 1 altered, 0 measured and not altered, NaN not measured or not told."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, warning
 from metarisk.data.profile import Profile
 from metarisk.errors import first_ten
-from metarisk.schema.assays import ASSAYS, Assay
+from metarisk.schema.assays import ASSAYS, MUTATION_CHANNELS, Assay
+
+HOTSPOT = MUTATION_CHANNELS.index("hotspot")
 
 
 @dataclass(frozen=True)
@@ -25,11 +27,18 @@ class Calls:
         Sample id and approved symbol, shape (M,).
     channels
         Position among the assay's channels, shape (M,).
+    hotspots
+        Of mutations: 1 at a recurrent position, 0 not, NaN where nobody can tell, shape (M,). None where the
+        list tells nothing about it.
+    build
+        Genome build of the positions they were found at; empty text if it is not known.
     """
 
     samples: NDArray[np.str_]
     genes: NDArray[np.str_]
     channels: NDArray[np.intp]
+    hotspots: NDArray[np.float32] | None = None
+    build: str = ""
 
 
 def table_of_calls(assay: Assay, calls: Calls, profile: Profile, file: str, found: Found) -> AssayTable:
@@ -41,6 +50,10 @@ def table_of_calls(assay: Assay, calls: Calls, profile: Profile, file: str, foun
         What was altered.
     profile
         What was measured; an alteration in a gene that is not on the sample's panel is left out and counted.
+    file
+        Name to tell findings under.
+    found
+        Receives what was left out.
     """
     genes = profile.genes
     measured = profile.measured(genes)
@@ -51,9 +64,28 @@ def table_of_calls(assay: Assay, calls: Calls, profile: Profile, file: str, foun
     placed = (row >= 0) & (column >= 0)
     placed[placed] = measured[row[placed], column[placed]]
     values[row[placed], column[placed], calls.channels[placed]] = 1.0
+    if assay is Assay.MUTATION:
+        _mark_hotspots(values[:, :, HOTSPOT], calls, row, column, placed)
     _tell_off_panel(calls, ~placed & (row >= 0), file, found)
     units = np.full(len(profile.sample_ids), "calls")
-    return AssayTable(assay, profile.sample_ids, genes, values, units)
+    return AssayTable(assay, profile.sample_ids, genes, values, units, profile.panels)
+
+
+def _mark_hotspots(
+    values: NDArray[np.float32],
+    calls: Calls,
+    row: NDArray[np.intp],
+    column: NDArray[np.intp],
+    placed: NDArray[np.bool_],
+) -> None:
+    """Write the hotspot channel, shape (N, G), in place; a mutation that cannot be told leaves NaN."""
+    if calls.hotspots is None:
+        values[...] = np.nan
+        return
+    untold = placed & np.isnan(calls.hotspots)
+    values[row[untold], column[untold]] = np.nan
+    certain = placed & (calls.hotspots == 1)
+    values[row[certain], column[certain]] = 1.0
 
 
 def _tell_off_panel(calls: Calls, off: NDArray[np.bool_], file: str, found: Found) -> None:

@@ -14,6 +14,8 @@ Panels = Mapping[str, frozenset[str]]
 
 # Panel names that mean every gene of the exome or genome.
 WHOLE_EXOME = frozenset({"WES", "WXS", "WGS", "WHOLE_EXOME", "WHOLE_GENOME", "EXOME"})
+# What a sample's panel is called where the source only says that it is an exome.
+EXOME = "WES"
 
 
 def read_panels(path: Path, genes: GeneTable, found: Found) -> dict[str, frozenset[str]]:

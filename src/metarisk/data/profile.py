@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.data.found import Found, error, warning
-from metarisk.data.panels import WHOLE_EXOME, Panels
+from metarisk.data.panels import EXOME, WHOLE_EXOME, Panels
 from metarisk.errors import first_ten
 
 NOT_ON_A_PANEL = "NA"
@@ -36,16 +36,24 @@ class Profile:
         Position in ``gene_sets`` of each sample's panel, shape (N,).
     gene_sets
         Genes of each panel that was used.
+    names
+        Name of each of these panels; empty text where none is declared.
     """
 
     sample_ids: NDArray[np.str_]
     panel: NDArray[np.intp]
     gene_sets: tuple[frozenset[str], ...]
+    names: tuple[str, ...]
 
     @property
     def genes(self) -> tuple[str, ...]:
         """Every gene measured in at least one sample, sorted, length G."""
         return tuple(sorted(frozenset().union(*self.gene_sets)))
+
+    @property
+    def panels(self) -> NDArray[np.str_]:
+        """Name of each sample's panel, shape (N,)."""
+        return np.array(self.names or ("",), dtype=str)[self.panel]
 
     def measured(self, genes: Sequence[str]) -> NDArray[np.bool_]:
         """True where a gene is on the sample's panel, shape (N, G)."""
@@ -79,7 +87,7 @@ def panel_names(
     names = column.reindex(samples, fill_value="")
     # "NA" in the matrix: not on a panel, or not measured at all; the case list or an alteration tells which.
     exome = names.eq(NOT_ON_A_PANEL) & names.index.isin(list(certain))
-    names = names.mask(exome, next(iter(sorted(WHOLE_EXOME))))
+    names = names.mask(exome, EXOME)
     return names[~names.isin(["", NOT_ON_A_PANEL])]
 
 
@@ -113,7 +121,8 @@ def profile_of(names: pd.Series, panels: Panels, seen: Seen, file: str, found: F
         panels.get(name, of_all if every else frozenset()) for name, every in zip(used, whole, strict=True)
     ]
     _tell_undescribed([name for name in used if name not in panels], file, found)
-    return Profile(names.index.to_numpy(dtype=str), position.astype(np.intp), tuple(sets))
+    samples = names.index.to_numpy(dtype=str)
+    return Profile(samples, position.astype(np.intp), tuple(sets), tuple(map(str, used)))
 
 
 def tell_inferred(panels: Mapping[str, object], file: str, found: Found) -> None:

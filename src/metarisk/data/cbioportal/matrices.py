@@ -1,10 +1,11 @@
-"""Matrices of a study folder, genes in rows: copy number, expression, methylation, protein."""
+"""Matrices of a study folder, genes or entities in rows, to tables of an assay."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from metarisk.data.cbioportal.meta import Meta
 from metarisk.data.cohort import AssayTable
@@ -13,100 +14,86 @@ from metarisk.data.matrices import Matrix, assay_table
 from metarisk.data.numbers import NumberTable, read_numbers
 from metarisk.data.profile import Profile
 from metarisk.data.setting import Setting
-from metarisk.schema.assays import ASSAYS, Assay
+from metarisk.data.text import TextTable, check_ids, is_missing, read_text, require_columns
+from metarisk.schema.assays import Assay
 
-SYMBOL, ENTREZ = "Hugo_Symbol", "Entrez_Gene_Id"
-ID_COLUMNS = (SYMBOL, ENTREZ, "Composite.Element.REF", "ENTITY_STABLE_ID", "Cytoband", "NAME", "DESCRIPTION")
-
-ASSAY_OF_KIND = {
-    "COPY_NUMBER_ALTERATION": Assay.COPY_NUMBER,
-    "MRNA_EXPRESSION": Assay.EXPRESSION,
-    "METHYLATION": Assay.METHYLATION,
-    "PROTEIN_LEVEL": Assay.PROTEIN,
-    "MICRO_RNA_EXPRESSION": Assay.MICRORNA,
-}
-# The meta file's datatype says the unit only here; for anything else the study file must.
-UNIT_OF = {
-    (Assay.COPY_NUMBER, "DISCRETE"): "discrete",
-    (Assay.COPY_NUMBER, "LOG2-VALUE"): "log2_ratio",
-    (Assay.COPY_NUMBER, "CONTINUOUS"): "log2_ratio",
-    (Assay.EXPRESSION, "Z-SCORE"): "z_score",
-    (Assay.METHYLATION, "CONTINUOUS"): "beta",
-    (Assay.PROTEIN, "Z-SCORE"): "z_score",
-    (Assay.PROTEIN, "LOG2-VALUE"): "log2_intensity",
-    (Assay.MICRORNA, "Z-SCORE"): "z_score",
-}
-
-
-def choose_matrices(
-    metas: Sequence[Meta], units: Mapping[str, str], found: Found
-) -> dict[Assay, tuple[Meta, str]]:
-    """Of each assay the file to read and its unit: declared ones first, measured ones before z-scores.
-
-    A file whose unit nobody declares is refused if the assay has no other, and passed over if it has.
-    """
-    by_assay: dict[Assay, list[Meta]] = {}
-    for meta in metas:
-        if meta.kind in ASSAY_OF_KIND:
-            by_assay.setdefault(ASSAY_OF_KIND[meta.kind], []).append(meta)
-    chosen = {}
-    for assay, files in by_assay.items():
-        known = [(meta, unit) for meta in files if (unit := _unit(assay, meta, units))]
-        known.sort(
-            key=lambda pair: (pair[0].file.name not in units, pair[1] != "discrete", pair[1] == "z_score")
-        )
-        _tell_unread(
-            assay, [meta for meta in files if not known or meta is not known[0][0]], bool(known), found
-        )
-        if known and _belongs(assay, *known[0], found):
-            chosen[assay] = known[0]
-    return chosen
-
-
-def _unit(assay: Assay, meta: Meta, units: Mapping[str, str]) -> str:
-    return units.get(meta.file.name, UNIT_OF.get((assay, meta.datatype), ""))
-
-
-def _belongs(assay: Assay, meta: Meta, unit: str, found: Found) -> bool:
-    known = ASSAYS[assay].units
-    if unit not in known:
-        message = f"declared as {unit}, which is no unit of {assay}"
-        found.append(error(meta.file.name, message, f"Choose one of: {', '.join(known)}."))
-    return unit in known
-
-
-def _tell_unread(assay: Assay, metas: Sequence[Meta], other: bool, found: Found) -> None:
-    for meta in metas:
-        declared = ", ".join(ASSAYS[assay].units)
-        do = f"Declare its unit under units in the study file: {meta.file.name}: one of {declared}."
-        if other:
-            found.append(warning(meta.file.name, f"was not read: another file gives {assay}", do))
-        else:
-            message = f"is {assay} of datatype {meta.datatype}, which says no unit"
-            found.append(error(meta.file.name, message, do))
+SYMBOL, ENTREZ, ENTITY = "Hugo_Symbol", "Entrez_Gene_Id", "ENTITY_STABLE_ID"
+# Columns that name a row, best first.
+NAMING_COLUMNS = (SYMBOL, "Composite.Element.REF", ENTREZ, ENTITY, "geneset_id")
+TEXT_COLUMNS = ("Cytoband", "NAME", "DESCRIPTION", "URL")
+META_PROPERTIES = "generic_entity_meta_properties"
+LONG = "DISCRETE_LONG"
+LONG_SAMPLE, LONG_VALUE = "Sample_Id", "Value"
 
 
 def read_matrix(assay: Assay, meta: Meta, unit: str, setting: Setting, found: Found) -> AssayTable | None:
     """Table of an assay from a matrix of the study; None with the reason added to ``found``."""
-    table = read_numbers(meta.file, ID_COLUMNS, found)
-    if table is None:
-        return None
-    names = _gene_names(table, setting, found)
-    if names is None:
+    matrix = _long(meta, found) if meta.datatype == LONG else _wide(meta, found)
+    return None if matrix is None else assay_table(assay, unit, matrix, setting, found)
+
+
+def _wide(meta: Meta, found: Found) -> Matrix | None:
+    """A row a gene, a column a sample."""
+    properties = [name.strip() for name in meta.fields.get(META_PROPERTIES, "").split(",") if name.strip()]
+    table = read_numbers(meta.file, (*NAMING_COLUMNS, *TEXT_COLUMNS, *properties), found)
+    names = None if table is None else _names_of_rows(table, found)
+    if table is None or names is None:
         return None
     lines = tuple(range(table.first_line, table.first_line + len(names)))
-    matrix = Matrix(table.name, np.array(table.columns, dtype=str), names, table.values.T, lines)
-    return assay_table(assay, unit, matrix, setting, found)
+    return Matrix(table.name, np.array(table.columns, dtype=str), names, table.values.T, lines)
 
 
-def _gene_names(table: NumberTable, setting: Setting, found: Found) -> tuple[str, ...] | None:
-    """Symbols where the file has them, else what stands in its place."""
-    for column in (SYMBOL, "Composite.Element.REF", ENTREZ, "ENTITY_STABLE_ID"):
+def _names_of_rows(table: NumberTable, found: Found) -> tuple[str, ...] | None:
+    """Symbols where the file has them, else what stands in their place."""
+    for column in NAMING_COLUMNS:
         if column in table.ids.columns and (table.ids[column] != "").any():
             return tuple(table.ids[column])
     message = f"has no column {SYMBOL} and no column {ENTREZ}"
     found.append(error(table.name, message, "Name the column of genes as cBioPortal does."))
     return None
+
+
+def _long(meta: Meta, found: Found) -> Matrix | None:
+    """A row a gene and sample; a pair that has no row was not measured."""
+    table = read_text(meta.file, found, (SYMBOL, ENTREZ, LONG_SAMPLE, LONG_VALUE))
+    if table is None:
+        return None
+    gene = ENTREZ if SYMBOL not in table.frame.columns and ENTREZ in table.frame.columns else SYMBOL
+    if not require_columns(table, (gene, LONG_SAMPLE, LONG_VALUE), found):
+        return None
+    if not check_ids(table, LONG_SAMPLE, found, unique=False) or _repeats(table, gene, found):
+        return None
+    values = pd.to_numeric(table.frame[LONG_VALUE].str.strip(), errors="coerce")
+    wrong = values.isna().to_numpy() & ~is_missing(table.frame[LONG_VALUE])
+    if wrong.any():
+        message = f"holds {wrong.sum()} values that are not numbers"
+        do = "Write the level as a number, and NA where nothing was measured."
+        found.append(error(table.name, message, do, lines=table.lines(wrong), column=LONG_VALUE))
+        return None
+    grid = pd.DataFrame({"gene": table.frame[gene], "sample": table.frame[LONG_SAMPLE], "value": values})
+    square = grid.pivot(index="sample", columns="gene", values="value")
+    _tell_pairs_without_rows(square.size - len(grid), square.shape, table.name, found)
+    return Matrix(
+        table.name,
+        square.index.to_numpy(dtype=str),
+        tuple(map(str, square.columns)),
+        square.to_numpy(dtype=np.float32, copy=True),
+    )
+
+
+def _repeats(table: TextTable, gene: str, found: Found) -> bool:
+    twice = table.frame.duplicated([gene, LONG_SAMPLE], keep=False).to_numpy()
+    if twice.any():
+        message = f"{twice.sum()} rows tell one gene of one sample more than once"
+        found.append(error(table.name, message, "Keep one row of each.", lines=table.lines(twice)))
+    return bool(twice.any())
+
+
+def _tell_pairs_without_rows(count: int, shape: tuple[int, ...], file: str, found: Found) -> None:
+    if count:
+        message = f"{count} of {shape[0] * shape[1]} pairs of gene and sample have no row"
+        do = "They count as not measured; write level 0 where a gene was measured and is not altered."
+        found.append(warning(file, message, do))
 
 
 def mask_unmeasured(table: AssayTable, profile: Profile) -> AssayTable:
@@ -117,4 +104,4 @@ def mask_unmeasured(table: AssayTable, profile: Profile) -> AssayTable:
     position = np.array([order[sample] for sample in taken.sample_ids], dtype=np.intp)
     measured = profile.measured(table.genes)[position]
     values = np.where(measured[:, :, None], taken.values, np.float32(np.nan))
-    return AssayTable(table.assay, taken.sample_ids, table.genes, values, taken.units)
+    return replace(taken, values=values, panels=profile.panels[position])

@@ -1,15 +1,18 @@
-"""The meta files of a study folder: which data file holds what."""
+"""The meta files of a study folder: what the study is, and which data file holds what."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metarisk.data.build import build_named
 from metarisk.data.content import read_content
-from metarisk.data.found import Found, error
+from metarisk.data.found import Found, error, warning
 
 META_STUDY = "meta_study.txt"
+LICENCE_FIELDS = ("license", "licence")
+NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Meta:
     file: Path
     fields: Mapping[str, str]
 
+    @property
+    def panel(self) -> str:
+        """Gene panel of every sample of the file; empty text if the meta file names none."""
+        return self.fields.get("gene_panel", "")
+
 
 def read_fields(path: Path, found: Found) -> dict[str, str]:
     """Lines ``key: value`` of a meta file; empty with the reason added to ``found`` if it cannot be read."""
@@ -46,6 +54,55 @@ def read_metas(folder: Path, found: Found) -> list[Meta]:
     paths = sorted(path for path in folder.glob("meta_*.txt") if path.name != META_STUDY)
     metas = (_read_meta(path, found) for path in paths)
     return [meta for meta in metas if meta is not None]
+
+
+def licence_of(fields: Mapping[str, str]) -> str:
+    """Licence by meta_study.txt, with the citation where it names one."""
+    licence = next((fields[name] for name in LICENCE_FIELDS if fields.get(name)), NOT_STATED)
+    citation = fields.get("citation", "")
+    return f"{licence}; cite {citation}" if citation else licence
+
+
+def declared_build(study: str | None, folder: Path, metas: Sequence[Meta], found: Found) -> str:
+    """Genome build by the study file, else by the study's meta files; empty text if none names it.
+
+    Parameters
+    ----------
+    study
+        Build by the study file.
+    metas
+        Those of segments name a build too (``reference_genome_id``).
+    """
+    ignored: Found = []
+    path = folder / META_STUDY
+    named = read_fields(path, ignored).get("reference_genome", "") if path.is_file() else ""
+    told = {META_STUDY: named} | {
+        meta.file.name: meta.fields["reference_genome_id"]
+        for meta in metas
+        if "reference_genome_id" in meta.fields
+    }
+    builds = {file: build_named(name) for file, name in told.items() if name}
+    for file, build in builds.items():
+        if not build:
+            message = f"names reference genome {told[file]!r}, which metarisk does not read"
+            found.append(error(file, message, "Use data of hg19 (GRCh37) or hg38 (GRCh38)."))
+        elif build != (study or next(iter(builds.values()))):
+            message = f"names {build}, but {'the study file' if study else META_STUDY} says another build"
+            found.append(error(file, message, "Correct the one that is wrong."))
+    return study or next((build for build in builds.values() if build), "")
+
+
+def tell_study(folder: Path, found: Found) -> None:
+    """Tell a study folder that lost its own meta file, or one that says nothing about itself."""
+    if not (folder / META_STUDY).is_file():
+        message = f"has no {META_STUDY}, so it is not a whole cBioPortal study folder"
+        do = "Add it (cancer_study_identifier, name, type_of_cancer), or name the folder that holds it."
+        found.append(error(folder.name, message, do))
+    elif not read_fields(folder / META_STUDY, found).get("cancer_study_identifier"):
+        message = "has no cancer_study_identifier"
+        found.append(
+            warning(META_STUDY, message, "Add the line; until then the folder's name stands for it.")
+        )
 
 
 def _read_meta(path: Path, found: Found) -> Meta | None:
@@ -65,15 +122,16 @@ def _read_meta(path: Path, found: Found) -> Meta | None:
 
 
 def inside(folder: Path, file: Path, named_by: str, found: Found) -> Path | None:
-    """The file below the folder; absolute paths, ``..`` and absent files are refused."""
+    """The file below the folder, or its gzipped form; absolute paths, ``..`` and absent files are refused."""
     if file.is_absolute() or ".." in file.parts:
         message = f"names a file outside its folder ({file})"
         found.append(error(named_by, message, "Name a file of the study's own folder."))
         return None
-    if not (folder / file).is_file():
-        message = f"names {file}, which does not exist"
-        found.append(
-            error(named_by, message, "Add the file to the folder, or remove the line that names it.")
-        )
-        return None
-    return folder / file
+    plain, packed = folder / file, folder / f"{file}.gz"
+    if plain.is_file():
+        return plain
+    if packed.is_file():
+        return packed
+    message = f"names {file}, which does not exist"
+    found.append(error(named_by, message, "Add the file to the folder, or remove the line that names it."))
+    return None

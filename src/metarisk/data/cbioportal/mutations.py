@@ -1,14 +1,18 @@
-"""Mutations of a MAF by class: truncating, missense, in frame."""
+"""Mutations of a MAF by class, and whether each stands at a recurrent position."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from metarisk.data.build import settle_build, weigh_build
 from metarisk.data.calls import Calls
 from metarisk.data.found import Found, error, warning
+from metarisk.data.hotspots import IN_FRAME as IN_FRAME_KIND
+from metarisk.data.hotspots import SUBSTITUTION, hotspot_calls, residues_of
 from metarisk.data.mutation_classes import (
     CLASS_CHANNELS,
     IN_FRAME,
@@ -19,43 +23,123 @@ from metarisk.data.mutation_classes import (
     SILENT_CLASSES,
     TRUNCATING,
 )
+from metarisk.data.places import ALTERNATE, PLACE_COLUMNS, REFERENCE, Places, places_in
 from metarisk.data.setting import Setting
 from metarisk.data.text import TextTable, read_text, require_columns
 from metarisk.errors import first_ten
 
-COLUMNS = ("Hugo_Symbol", "Tumor_Sample_Barcode")
+SAMPLE_COLUMN = "Tumor_Sample_Barcode"
+GENE_COLUMNS = ("Hugo_Symbol", "Entrez_Gene_Id")
 CLASS_COLUMN = "Variant_Classification"
-ALLELE_COLUMNS = ("Reference_Allele", "Tumor_Seq_Allele2")
+ALLELE_COLUMNS = (REFERENCE, ALTERNATE)
+OTHER_ALLELE_COLUMN = "Tumor_Seq_Allele1"
 TYPE_COLUMN = "Variant_Type"
+STATUS_COLUMN = "Mutation_Status"
+BUILD_COLUMN = "NCBI_Build"
+CHANGE_COLUMNS = ("HGVSp_Short", "HGVSp", "Amino_Acid_Change")
+POSITION_COLUMN = "Protein_position"
+COLUMNS = (
+    SAMPLE_COLUMN,
+    *GENE_COLUMNS,
+    CLASS_COLUMN,
+    *PLACE_COLUMNS,
+    OTHER_ALLELE_COLUMN,
+    TYPE_COLUMN,
+    STATUS_COLUMN,
+    BUILD_COLUMN,
+    *CHANGE_COLUMNS,
+    POSITION_COLUMN,
+)
 
 SUBSTITUTIONS = frozenset({"SNP", "SNV", "DNP", "TNP", "ONP", "MNP"})
+# Not mutations of the tumour: inherited, the reference itself, or a lost copy.
+NOT_SOMATIC = frozenset({"GERMLINE", "WILDTYPE", "LOH", "NONE", "REDACTED"})
+_KINDS = {MISSENSE: SUBSTITUTION, IN_FRAME: IN_FRAME_KIND}
 
 
 def read_mutations(path: Path, setting: Setting, found: Found) -> Calls | None:
-    """Protein-changing mutations of a MAF; None with the reason added to ``found``.
+    """Protein-changing somatic mutations of a MAF; None with the reason added to ``found``.
 
     Without a column of classes the alleles tell: a substitution is missense (a nonsense or splice
     substitution cannot be told apart there), an insertion or deletion of a multiple of three bases is in
     frame, any other truncates.
     """
-    table = read_text(path, found, (*COLUMNS, CLASS_COLUMN, *ALLELE_COLUMNS, TYPE_COLUMN))
-    if table is None or not require_columns(table, COLUMNS, found):
+    table = read_text(path, found, COLUMNS)
+    if table is None or not require_columns(table, (SAMPLE_COLUMN, _gene_column(table)), found):
         return None
     channels = _channels(table, setting.study.mutation_class, found)
     if channels is None:
         return None
-    names = table.frame["Hugo_Symbol"].str.strip().replace("Unknown", "")
+    symbols = _symbols(table, setting, found)
+    places = places_in(table.frame)
+    build = _build(table, symbols, places, setting, found)
+    kept = symbols.notna().to_numpy() & (channels != LEFT_OUT) & _somatic(table, found)
+    genes = symbols[kept].to_numpy(dtype=str)
+    return Calls(
+        table.frame[SAMPLE_COLUMN][kept].to_numpy(dtype=str),
+        genes,
+        channels[kept],
+        _hotspots(table.frame[kept], genes, channels[kept], places.take(kept), build),
+        build,
+    )
+
+
+def _gene_column(table: TextTable) -> str:
+    """Symbols where the file has them, else Entrez ids."""
+    symbol, entrez = GENE_COLUMNS
+    return entrez if symbol not in table.frame.columns and entrez in table.frame.columns else symbol
+
+
+def _somatic(table: TextTable, found: Found) -> NDArray[np.bool_]:
+    """True where a mutation is the tumour's own, shape (M,); the others are counted."""
+    if STATUS_COLUMN not in table.frame.columns:
+        return np.ones(len(table.frame), dtype=bool)
+    status = table.frame[STATUS_COLUMN].str.strip().str.upper()
+    other = status.isin(NOT_SOMATIC).to_numpy(dtype=bool)
+    if other.any():
+        kinds = ", ".join(sorted(status[other].str.lower().unique()))
+        message = f"{other.sum()} rows are no somatic mutations ({kinds}) and were left out"
+        found.append(warning(table.name, message, "Nothing to do.", column=STATUS_COLUMN))
+    return ~other
+
+
+def _symbols(table: TextTable, setting: Setting, found: Found) -> pd.Series:
+    """Approved symbol of each row, missing where the gene is not known."""
+    column = _gene_column(table)
+    names = table.frame[column].str.strip().replace({"Unknown": "", "0": ""})
     nameless = (names == "").to_numpy()
-    _tell_nameless(table, nameless, found)
-    resolution = setting.resolve(names[~nameless], path.name)
+    _tell_nameless(table, nameless, column, found)
+    resolution = setting.resolve(names[~nameless], table.name)
     found.extend(resolution.findings)
     symbols = names.map(resolution.by_name)
-    kept = symbols.notna().to_numpy() & (channels != LEFT_OUT)
-    return Calls(
-        table.frame["Tumor_Sample_Barcode"][kept].to_numpy(dtype=str),
-        symbols[kept].to_numpy(dtype=str),
-        channels[kept],
-    )
+    return symbols if setting.only is None else symbols.where(symbols.isin(setting.only))
+
+
+def _build(table: TextTable, symbols: pd.Series, places: Places, setting: Setting, found: Found) -> str:
+    names = table.frame[BUILD_COLUMN] if BUILD_COLUMN in table.frame.columns else None
+    genes = symbols.fillna("").to_numpy(dtype=object)
+    evidence = weigh_build(genes, places, names)
+    return settle_build(setting.build, evidence, table, found)
+
+
+def _hotspots(
+    frame: pd.DataFrame, genes: NDArray[np.str_], channels: NDArray[np.intp], places: Places, build: str
+) -> NDArray[np.float32] | None:
+    """1 at a recurrent position, 0 not, NaN not told, shape (M,); None where the file tells of none."""
+    residues = residues_of(_changes(frame), frame.get(POSITION_COLUMN))
+    if not residues.known.any() and not (build and places.known.any()):
+        return None
+    kinds = np.array([_KINDS.get(channel, "") for channel in channels.tolist()], dtype=object)
+    return hotspot_calls(genes.astype(object), kinds, residues, places, build)
+
+
+def _changes(frame: pd.DataFrame) -> pd.Series:
+    """Protein change of each row by the first of the columns that tells it."""
+    told = pd.Series("", index=frame.index, dtype=object)
+    for column in CHANGE_COLUMNS:
+        if column in frame.columns:
+            told = told.where(told != "", frame[column])
+    return told
 
 
 def _channels(table: TextTable, source: str, found: Found) -> NDArray[np.intp] | None:
@@ -74,7 +158,7 @@ def _channels(table: TextTable, source: str, found: Found) -> NDArray[np.intp] |
 def _by_class(table: TextTable, found: Found) -> NDArray[np.intp]:
     classes = table.frame[CLASS_COLUMN].str.upper()
     channels = np.array([CLASS_CHANNELS.get(name, LEFT_OUT) for name in classes], dtype=np.intp)
-    promoter = (classes == PROMOTER_CLASS) & (table.frame["Hugo_Symbol"] == PROMOTER_GENE)
+    promoter = (classes == PROMOTER_CLASS) & (table.frame[_gene_column(table)] == PROMOTER_GENE)
     channels[promoter.to_numpy()] = MISSENSE
     unknown = sorted(set(classes.unique()) - set(CLASS_CHANNELS) - SILENT_CLASSES)
     if unknown:
@@ -87,6 +171,9 @@ def _by_class(table: TextTable, found: Found) -> NDArray[np.intp]:
 
 def _by_alleles(table: TextTable) -> NDArray[np.intp]:
     before, after = (table.frame[column].replace("-", "") for column in ALLELE_COLUMNS)
+    if OTHER_ALLELE_COLUMN in table.frame.columns:
+        # Where the second allele is the reference, the first one is the tumour's.
+        after = after.where(after != before, table.frame[OTHER_ALLELE_COLUMN].replace("-", ""))
     change = (after.str.len() - before.str.len()).to_numpy()
     substituted = change == 0
     if TYPE_COLUMN in table.frame.columns:
@@ -96,10 +183,10 @@ def _by_alleles(table: TextTable) -> NDArray[np.intp]:
     return channels
 
 
-def _tell_nameless(table: TextTable, rows: NDArray[np.bool_], found: Found) -> None:
+def _tell_nameless(table: TextTable, rows: NDArray[np.bool_], column: str, found: Found) -> None:
     if rows.all():
-        found.append(error(table.name, "names no gene at all", "Fill in Hugo_Symbol.", column="Hugo_Symbol"))
+        found.append(error(table.name, "names no gene at all", f"Fill in {column}.", column=column))
     elif rows.any():
         message = f"{rows.sum()} mutations name no gene and were left out"
-        do = "Fill in Hugo_Symbol where the gene is known."
-        found.append(warning(table.name, message, do, lines=table.lines(rows), column="Hugo_Symbol"))
+        do = f"Fill in {column} where the gene is known."
+        found.append(warning(table.name, message, do, lines=table.lines(rows), column=column))

@@ -1,13 +1,12 @@
-"""Who was measured on what, as a study folder says it: the panel matrix and the list of sequenced samples."""
+"""The gene-panel matrix of a study folder: which panel each sample was measured on, profile by profile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
-from metarisk.data.cbioportal.meta import Meta, read_fields
+from metarisk.data.cbioportal.meta import Meta
 from metarisk.data.found import Found
 from metarisk.data.text import check_ids, read_text, require_columns
 
@@ -23,11 +22,3 @@ def read_panel_matrix(metas: Sequence[Meta], found: Found) -> pd.DataFrame | Non
     if not check_ids(table, "SAMPLE_ID", found, unique=True):
         return None
     return table.frame.set_index("SAMPLE_ID")
-
-
-def sequenced_samples(folder: Path, found: Found) -> frozenset[str] | None:
-    """Samples of the case list of sequenced samples; None where the folder has no such list."""
-    path = folder / "case_lists" / "cases_sequenced.txt"
-    if not path.is_file():
-        return None
-    return frozenset(read_fields(path, found).get("case_list_ids", "").split())

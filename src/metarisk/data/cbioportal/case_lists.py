@@ -1,0 +1,48 @@
+"""Case lists: which samples a study calls measured, assay by assay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from metarisk.data.cbioportal.meta import read_fields
+from metarisk.data.found import Found
+from metarisk.schema.assays import Assay
+
+FOLDER = "case_lists"
+# Assay <- the category that a list names, or the file name that stands for it.
+CATEGORY_OF = {
+    "all_cases_with_mutation_data": Assay.MUTATION,
+    "all_cases_with_cna_data": Assay.COPY_NUMBER,
+    "all_cases_with_sv_data": Assay.FUSION,
+}
+FILE_OF = {
+    "cases_sequenced.txt": Assay.MUTATION,
+    "cases_cna.txt": Assay.COPY_NUMBER,
+    "cases_sv.txt": Assay.FUSION,
+}
+# A list of sequenced samples stands for these too, where they have none of their own.
+_AS_SEQUENCED = (Assay.FUSION,)
+
+
+def read_case_lists(folder: Path, found: Found) -> Mapping[Assay, frozenset[str]]:
+    """Samples of each assay's case list; an assay without a list is absent.
+
+    Parameters
+    ----------
+    folder
+        The study's folder.
+    found
+        Receives why a list cannot be read.
+    """
+    listed: dict[Assay, frozenset[str]] = {}
+    for path in sorted((folder / FOLDER).glob("*.txt")):
+        fields = read_fields(path, found)
+        assay = CATEGORY_OF.get(fields.get("case_list_category", ""), FILE_OF.get(path.name))
+        if assay is not None and "case_list_ids" in fields:
+            ids = frozenset(fields["case_list_ids"].split())
+            listed[assay] = listed.get(assay, frozenset()) | ids
+    if Assay.MUTATION in listed:
+        for assay in _AS_SEQUENCED:
+            listed.setdefault(assay, listed[Assay.MUTATION])
+    return listed

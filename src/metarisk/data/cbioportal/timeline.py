@@ -1,0 +1,216 @@
+"""The timeline of a study folder: when each sample was taken, and clinical numbers at several times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.config.study import StudyFile, TimelineValue
+from metarisk.data.cbioportal.meta import Meta
+from metarisk.data.dated import no_dated_values
+from metarisk.data.found import Found, error, warning
+from metarisk.data.source import ClinicalSource
+from metarisk.data.text import TextTable, is_missing, read_text, require_columns
+from metarisk.errors import first_ten, nearest
+from metarisk.schema.clinical import EXTRA, NUMERIC
+
+PATIENT, START, EVENT = "PATIENT_ID", "START_DATE", "EVENT_TYPE"
+REQUIRED = (PATIENT, START, EVENT)
+# Events at which a sample was taken, and the column that names it (older studies: the second one).
+SAMPLING = frozenset({"SPECIMEN", "SAMPLE ACQUISITION", "SAMPLE_ACQUISITION", "SURGERY", "BIOPSY"})
+SAMPLE_COLUMNS = ("SAMPLE_ID", "SPECIMEN_REFERENCE_NUMBER")
+TREATMENT = "TREATMENT"
+
+
+def is_timeline(meta: Meta) -> bool:
+    """True for a file of events."""
+    return meta.kind == "CLINICAL" and meta.datatype == "TIMELINE"
+
+
+def read_timeline(
+    metas: Sequence[Meta], source: ClinicalSource, study: StudyFile, found: Found
+) -> pd.DataFrame:
+    """Dated values that the study file asks for; times are days from the patient's first kept sample.
+
+    Where the timeline dates no sample, times are days from its own zero, most often diagnosis. Which of
+    the two holds is told. A treatment that starts after the sample is no value.
+    """
+    files = [meta.file for meta in metas if is_timeline(meta)]
+    if not study.timeline:
+        _tell_undeclared(files, found)
+        return no_dated_values()
+    if not files:
+        do = "Remove timeline from the study file, or add the meta file of its timeline."
+        found.append(error("study file", "declares timeline values, and the study has no timeline", do))
+        return no_dated_values()
+    tables = [read_text(file, found) for file in files]
+    usable = [table for table in tables if table is not None and require_columns(table, REQUIRED, found)]
+    zero = _first_sample_days(usable, source, found)
+    read = [
+        _values(name, declared, usable, zero, found)
+        for name, declared in study.timeline.items()
+        if _may_be_read(name, study, found)
+    ]
+    return _of_kept_patients([frame for frame in read if len(frame)], source)
+
+
+def sample_days(tables: Sequence[TextTable]) -> dict[str, float]:
+    """Day at which each sample was taken, from the timeline's own zero; the first one where several stand."""
+    days: dict[str, float] = {}
+    for table in tables:
+        for column in SAMPLE_COLUMNS:
+            if column in table.frame.columns:
+                taken = table.frame[_events(table, SAMPLING) & (table.frame[column] != "").to_numpy()]
+                starts = pd.to_numeric(taken[START], errors="coerce")
+                first = starts.groupby(taken[column]).min().dropna()
+                for sample, day in zip(map(str, first.index), first, strict=True):
+                    days[sample] = min(float(day), days.get(sample, np.inf))
+    return days
+
+
+def _first_sample_days(
+    tables: Sequence[TextTable], source: ClinicalSource, found: Found
+) -> dict[str, float] | None:
+    """Day of each patient's first kept sample; None where the timeline dates no sample."""
+    days = sample_days(tables)
+    of_samples = pd.Series(source.sample_ids).map(days)
+    file = tables[0].name if tables else "timeline"
+    if not of_samples.notna().any():
+        message = "dates no sample: times count from the timeline's own zero, most often diagnosis"
+        do = "Add SPECIMEN events with SAMPLE_ID to count from the sample."
+        found.append(warning(file, message, do))
+        return None
+    first = of_samples.groupby(source.patient_ids).min().dropna()
+    undated = len(set(source.patient_ids)) - len(first)
+    also = f"; {undated} patients have no dated sample, and their values were left out" if undated else ""
+    message = f"dates the samples of {len(first)} patients: times count from each one's first sample{also}"
+    found.append(warning(file, message, "Nothing to do."))
+    return {str(patient): float(day) for patient, day in first.items()}
+
+
+def _values(
+    name: str,
+    declared: TimelineValue,
+    tables: Sequence[TextTable],
+    zero: Mapping[str, float] | None,
+    found: Found,
+) -> pd.DataFrame:
+    """Rows of one clinical number over every file that has its events."""
+    rows = [_of_table(name, declared, table, zero, found) for table in tables if _has(declared, table)]
+    if not rows or not sum(map(len, rows)):
+        message = f"timeline.{name}: no event of type {declared.event_type} fits"
+        kinds = sorted({kind for table in tables for kind in table.frame[EVENT].unique()})
+        found.append(error("study file", message, nearest(declared.event_type, kinds)))
+        return no_dated_values()
+    return pd.concat(rows, ignore_index=True)
+
+
+def _has(declared: TimelineValue, table: TextTable) -> bool:
+    return {declared.value, *declared.where} <= set(table.frame.columns)
+
+
+def _of_table(
+    name: str,
+    declared: TimelineValue,
+    table: TextTable,
+    zero: Mapping[str, float] | None,
+    found: Found,
+) -> pd.DataFrame:
+    wanted = _events(table, frozenset({declared.event_type.upper()}))
+    for column, accepted in declared.where.items():
+        wanted &= table.frame[column].isin(accepted).to_numpy(dtype=bool)
+    value = _numbers(table, declared.value, wanted, found) * declared.scale
+    day = _numbers(table, START, wanted, found)
+    start = 0.0 if zero is None else table.frame[PATIENT].map(zero).to_numpy(dtype=np.float64)
+    time = day - start
+    known = wanted & ~np.isnan(value) & ~np.isnan(time)
+    if declared.event_type.upper() == TREATMENT:
+        known &= _before_sample(time, known, table.name, found)
+    _tell_outside(name, value, known, table, found)
+    return pd.DataFrame(
+        {
+            "patient_id": table.frame[PATIENT][known].astype(object),
+            "time_days": time[known],
+            "variable": name,
+            "value": value[known],
+        }
+    )
+
+
+def _events(table: TextTable, kinds: frozenset[str]) -> NDArray[np.bool_]:
+    """True where an event is of one of the types, shape (rows,)."""
+    return table.frame[EVENT].str.strip().str.upper().isin(kinds).to_numpy(dtype=bool)
+
+
+def _numbers(table: TextTable, column: str, rows: NDArray[np.bool_], found: Found) -> NDArray[np.float64]:
+    """A column as numbers, NaN where not known; text in the wanted rows is told and left out."""
+    text = table.frame[column].str.strip()
+    values = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
+    wrong = rows & ~np.isfinite(values) & ~is_missing(text)
+    if wrong.any():
+        message = f"{wrong.sum()} cells are not numbers and were left out"
+        do = "Write plain numbers, or leave the cell empty."
+        found.append(warning(table.name, message, do, lines=table.lines(wrong), column=column))
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _before_sample(
+    time: NDArray[np.float64], known: NDArray[np.bool_], file: str, found: Found
+) -> NDArray[np.bool_]:
+    """True where a treatment had begun when the sample was taken; later ones are counted."""
+    with np.errstate(invalid="ignore"):
+        later = known & (time > 0)
+    if later.any():
+        message = f"{later.sum()} treatments start after the sample and were left out"
+        found.append(warning(file, message, "Nothing to do: they are facts of the future."))
+    return ~later
+
+
+def _tell_outside(
+    name: str, value: NDArray[np.float64], known: NDArray[np.bool_], table: TextTable, found: Found
+) -> None:
+    if name not in NUMERIC:
+        return
+    allowed = NUMERIC[name]
+    with np.errstate(invalid="ignore"):
+        outside = known & ((value < allowed.low) | (value > allowed.high))
+    if outside.any():
+        message = f"timeline.{name}: {outside.sum()} values lie outside {allowed.low:g}..{allowed.high:g}"
+        do = f"{name} is in {allowed.unit}: correct the values, or name their scale in the study file."
+        found.append(error(table.name, message, do, lines=table.lines(outside)))
+
+
+def _may_be_read(name: str, study: StudyFile, found: Found) -> bool:
+    extras = [EXTRA + extra for extra in study.extras]
+    if name in NUMERIC or name in extras:
+        return True
+    message = f"timeline.{name} is not a clinical number of metarisk"
+    found.append(error("study file", message, nearest(name, (*NUMERIC, *extras))))
+    return False
+
+
+def _of_kept_patients(frames: Sequence[pd.DataFrame], source: ClinicalSource) -> pd.DataFrame:
+    """One table, sorted by patient and time."""
+    if not frames:
+        return no_dated_values()
+    united = pd.concat(frames, ignore_index=True)
+    kept = united[united["patient_id"].isin(source.patient_ids)]
+    return kept.sort_values(["patient_id", "time_days", "variable"], kind="stable").reset_index(drop=True)
+
+
+def _tell_undeclared(files: Sequence[Path], found: Found) -> None:
+    """Tell timelines that the study file asks nothing of; whatever is wrong with one does no harm then."""
+    for file in files:
+        ignored: Found = []
+        table = read_text(file, ignored)
+        if table is None or not require_columns(table, REQUIRED, ignored):
+            message = "is called a timeline and cannot be read as one"
+        else:
+            kinds = first_ten(sorted(table.frame[EVENT].str.strip().unique()))
+            message = f"is a timeline of {len(table.frame)} events ({kinds})"
+        do = "Name values under timeline in the study file to read them; it was left out."
+        found.append(warning(file.name, f"{message}, and the study file asks nothing of it", do))
