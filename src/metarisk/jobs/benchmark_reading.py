@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -94,10 +94,26 @@ def benchmark_reading(
             rows = theirs.result.rows
             for reader, done in ((METARISK, ours), (PANDAS, theirs)):
                 measured[reader].append(_run(reader, str(number), rows, done))
-        told = _with_medians(measured)
+        told = with_medians(measured)
         command = f"metarisk benchmark reading {study.name} --runs {runs}"
         (draft / TABLE).write_text(as_table(Run._fields, told, command), encoding="utf-8")
     return told
+
+
+def with_medians(measured: Mapping[str, Sequence[Run]]) -> tuple[Run, ...]:
+    """Every run in turn, each reader's medians, and metarisk's medians over those of pandas."""
+    medians = {
+        reader: Run(
+            reader, "median", *(float(median(column)) for column in list(zip(*runs, strict=True))[2:])
+        )
+        for reader, runs in measured.items()
+    }
+    ours, theirs = medians[METARISK][2:], medians[PANDAS][2:]
+    ratio = Run(
+        "metarisk / pandas", "median", *(mine / other for mine, other in zip(ours, theirs, strict=True))
+    )
+    every = [run for pair in zip(*measured.values(), strict=True) for run in pair]
+    return (*every, *medians.values(), ratio)
 
 
 def table_files(study: Path, data_root: Path | None) -> tuple[Path, ...]:
@@ -167,18 +183,3 @@ def _comments(path: Path) -> int:
 def _run(reader: str, run: str, rows: int, done: Done[Read]) -> Run:
     watch = done.result.watch
     return Run(reader, run, rows, watch.seconds, watch.cpu_seconds, rows / watch.cpu_seconds, done.peak_mib)
-
-
-def _with_medians(measured: dict[str, list[Run]]) -> tuple[Run, ...]:
-    medians = {
-        reader: Run(
-            reader, "median", *(float(median(column)) for column in list(zip(*runs, strict=True))[2:])
-        )
-        for reader, runs in measured.items()
-    }
-    ours, theirs = medians[METARISK][2:], medians[PANDAS][2:]
-    ratio = Run(
-        "metarisk / pandas", "median", *(mine / other for mine, other in zip(ours, theirs, strict=True))
-    )
-    every = [run for pair in zip(*measured.values(), strict=True) for run in pair]
-    return (*every, *medians.values(), ratio)
