@@ -17,6 +17,7 @@ from metarisk.data.found import Found, error, from_exception
 from metarisk.data.gene_sources import read_gene_list
 from metarisk.data.genes import GeneTable, load_genes
 from metarisk.data.plain import read_tables
+from metarisk.data.prediction_times import with_dated_baseline
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.store import is_stored_cohort, read_cohort
 from metarisk.errors import InputError, InvalidStudyError, first_ten
@@ -95,7 +96,8 @@ def inspect_study(
     try:
         build = parts.build or unhashed.build
         provenance = replace(unhashed, sha256=_sha256_of(parts.files), build=build)
-        cohort = Cohort.join(parts.clinical, parts.assays, parts.endpoints, provenance, parts.dated)
+        clinical = with_dated_baseline(parts.clinical, parts.dated)
+        cohort = Cohort.join(clinical, parts.assays, parts.endpoints, provenance, parts.dated)
     except InputError as caught:
         return StudyReading(None, (*found, from_exception(study.name, caught)), unhashed, parts)
     return StudyReading(cohort, tuple(found), provenance)
@@ -186,8 +188,6 @@ def _invalid(path: Path, findings: Sequence[Finding]) -> InvalidStudyError:
     errors = errors_of(findings)
     more = f" ({len(errors) - 1} more errors)" if len(errors) > 1 else ""
     first = errors[0]
-    where = "" if first.file == path.name else f" {first.file}"
+    where = path.name if first.file == path.name else f"{path.name}: {first.file}"
     column = f", column {first.column}" if first.column else ""
-    return InvalidStudyError(
-        f"{path.name}:{where}{column}: {first.message}{more}", do=first.do, findings=findings
-    )
+    return InvalidStudyError(f"{where}{column}: {first.message}{more}", do=first.do, findings=findings)
