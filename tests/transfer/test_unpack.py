@@ -96,6 +96,7 @@ NAMES = {
     "study/..": "leads out of the folder",
     "/etc/evil": "is an absolute path",
     "": "has no name",
+    ".": "has no name",
     "C:/evil": "has a control character, bytes that are no text, or one of",
     "study\\..\\evil": "has a control character",
     "study/a\nb": "has a control character",
@@ -120,7 +121,7 @@ def test_a_name_that_no_file_below_the_folder_has_is_refused(name: str, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tar.gz", "out"]
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "", "study/../../evil", "study/a\nb", "study/a."])
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", ".", "study/../../evil", "study/a\nb", "study/a."])
 def test_a_zip_is_held_to_the_same_names(name: str, tmp_path: Path, folder: Path) -> None:
     with pytest.raises(InputError, match=NAMES[name]):
         unpack(zipped(tmp_path / "a.zip", (name, b"abc")), folder)
