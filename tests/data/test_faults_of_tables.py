@@ -204,6 +204,11 @@ def as_clinical(ours: str, theirs: str) -> Spoil:
     return spoil
 
 
+def as_endpoint(ours: str, theirs: str) -> Spoil:
+    """A feature made of a column that the study file reads an endpoint from."""
+    return lambda plain: plain.study["clinical"].update({ours: theirs})
+
+
 def months_of_days(plain: Plain) -> None:
     plain.clinical["os"] = ["380", "1200", "930", "2660", "510", "1670"]
 
@@ -283,7 +288,12 @@ FAULTS: list[tuple[int, Spoil, str, str]] = [
         WARNING,
         r"2 samples are not in .* \(X4, X5\); 2 .*S4, S5",
     ),
-    (15, rename_gene("TP53", "ENSG00000141510.18"), ERROR, r"Ensembl ids, and the gene table has no Ensembl"),
+    (
+        15,
+        rename_gene("MET", "ENSG00000105976.15"),
+        WARNING,
+        r"25 approved symbols, 1 Ensembl ids without a table",
+    ),
     (
         16,
         rename_gene("MET", "PARK2"),
@@ -345,6 +355,18 @@ FAULTS: list[tuple[int, Spoil, str, str]] = [
     (22, set_cell("os", 0, ""), ERROR, r"column os: an event without its time in 1 samples \(S0\)"),
     (24, as_clinical("therapy_line", "met_count"), ERROR, r"it counts metastases of the whole course"),
     (24, as_clinical("age_years", "age_at_death"), ERROR, r"it is known only after death"),
+    (
+        24,
+        as_endpoint("age_years", "died"),
+        ERROR,
+        r"age_years cannot be read from died: the study file reads an",
+    ),
+    (
+        24,
+        as_endpoint("therapy_line", "os"),
+        ERROR,
+        r"therapy_line cannot be read from os: it is survival after",
+    ),
     (24, as_clinical("tmb_per_mb", "os_months"), ERROR, r"it is survival after baseline"),
     (41, lambda p: p.declare(file="../expression.tsv"), ERROR, r"names a file outside the study's folder"),
     (41, lambda p: p.declare(file="/etc/passwd"), ERROR, r"names a file outside the study's folder"),

@@ -178,3 +178,23 @@ class EndpointColumns(Section):
         if twice:
             raise ValueError(f"{', '.join(twice)} are told twice, by sites and by site_text")
         return self
+
+    def outcome_columns(self) -> frozenset[str]:
+        """Columns of the source that tell what happened; none of them may be a feature."""
+        answers = (*self.sites.values(), self.metastatic, self.response)
+        events = (*self.site_times.values(), self.os, self.pfs)
+        names = [answer.column for answer in answers if answer is not None]
+        for event in events:
+            names += _outcomes_of(event)
+        names += _outcomes_of(self.metastasis)
+        return frozenset(names).union(() if self.site_text is None else self.site_text.columns)
+
+
+def _outcomes_of(section: FirstEvent | FollowUp | AgesAtEvents | None) -> list[str]:
+    """Times and states of events; the age at baseline is known then."""
+    if section is None:
+        return []
+    if isinstance(section, AgesAtEvents):
+        return [section.metastasis, section.death, section.last_contact]
+    end = section.end if isinstance(section, FirstEvent) else None
+    return [section.time, section.status, *_outcomes_of(end)]

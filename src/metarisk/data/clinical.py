@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -70,7 +68,7 @@ def map_clinical(source: ClinicalSource, study: StudyFile, found: Found) -> pd.D
         Receives unknown columns, leakage, text that is no number, numbers that cannot be in their unit, and
         categories that are spelt in several ways.
     """
-    chosen = _chosen_columns(source, study.clinical, found)
+    chosen = _chosen_columns(source, study, found)
     columns: dict[str, object] = {"patient_id": source.patient_ids.astype(object)}
     for name, allowed in NUMERIC.items():
         columns[name] = _numbers(source, name, allowed, chosen.get(name), study, found)
@@ -78,7 +76,7 @@ def map_clinical(source: ClinicalSource, study: StudyFile, found: Found) -> pd.D
         columns[name] = _categories(source, name, chosen.get(name), study, found)
     for name, extra in study.extras.items():
         ours = EXTRA + name
-        usable = _known_at_baseline(f"extras.{name}", extra.column, found) and source.has(extra.column, found)
+        usable = _may_be_used(source, f"extras.{name}", extra.column, study, found)
         allowed = NumericColumn(extra.unit, extra.low, extra.high)
         columns[ours] = _numbers(source, ours, allowed, extra.column if usable else None, study, found)
     return pd.DataFrame(columns, index=pd.Index(source.sample_ids, name="sample_id", dtype=object))
@@ -105,34 +103,31 @@ def _categories(
     return clinical_categories(source, column, name, study.recode.get(name, {}), found)
 
 
-def _chosen_columns(source: ClinicalSource, declared: Mapping[str, str], found: Found) -> dict[str, str]:
+def _chosen_columns(source: ClinicalSource, study: StudyFile, found: Found) -> dict[str, str]:
     """Our column -> theirs, for what the source has and a feature may be made of."""
-    present = set(source.frame.columns)
+    present = set(source.frame.columns) - study.endpoints.outcome_columns()
     chosen = {
         ours: next(name for name in theirs if name in present)
         for ours, theirs in USUAL_COLUMNS.items()
         if present.intersection(theirs)
     }
-    for ours, theirs in declared.items():
+    for ours, theirs in study.clinical.items():
         chosen.pop(ours, None)
-        if _may_be_used(source, ours, theirs, found):
+        if ours not in NUMERIC and ours not in CATEGORICAL:
+            do = nearest(ours, (*NUMERIC, *CATEGORICAL))
+            found.append(error("study file", f"clinical.{ours} is not a clinical column of metarisk", do))
+        elif _may_be_used(source, f"clinical.{ours}", theirs, study, found):
             chosen[ours] = theirs
     return chosen
 
 
-def _may_be_used(source: ClinicalSource, ours: str, theirs: str, found: Found) -> bool:
-    if ours not in NUMERIC and ours not in CATEGORICAL:
-        do = nearest(ours, (*NUMERIC, *CATEGORICAL))
-        found.append(error("study file", f"clinical.{ours} is not a clinical column of metarisk", do))
-        return False
-    return _known_at_baseline(f"clinical.{ours}", theirs, found) and source.has(theirs, found)
-
-
-def _known_at_baseline(where: str, column: str, found: Found) -> bool:
-    """False, and an error with the reason, where a column is a fact of the future."""
+def _may_be_used(source: ClinicalSource, where: str, column: str, study: StudyFile, found: Found) -> bool:
+    """True for a column that is there and was known at baseline; else an error with the reason."""
     reason = leakage_reason(column)
+    if reason is None and column in study.endpoints.outcome_columns():
+        reason = "the study file reads an endpoint from it"
     if reason is not None:
         message = f"{where} cannot be read from {column}: {reason}"
         do = "Choose a column that was known at baseline."
         found.append(error("study file", message, do, column=column))
-    return reason is None
+    return reason is None and source.has(column, found)
