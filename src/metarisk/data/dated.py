@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from metarisk.errors import InputError, first_ten
 from metarisk.schema.clinical import is_clinical_number
@@ -36,3 +40,40 @@ def check_dated(dated: pd.DataFrame) -> None:
             expected="clinical numbers of metarisk.schema.clinical, or extra.<name>",
             do="Map them in the study file.",
         )
+
+
+def latest_before(
+    dated: pd.DataFrame,
+    patient_ids: NDArray[np.str_],
+    time_days: float | NDArray[np.float64],
+    variables: Sequence[str],
+) -> NDArray[np.float64]:
+    """The latest value of each variable at or before a time, NaN where there is none, shape (N, V).
+
+    Parameters
+    ----------
+    dated
+        One row a value, columns `DATED_COLUMNS`; of two values at one time the last row stands.
+    patient_ids
+        Whose values, shape (N,).
+    time_days
+        Days from each patient's baseline, one for all or shape (N,).
+    variables
+        Clinical numbers, length V.
+    """
+    asked = pd.DataFrame(
+        {"patient_id": patient_ids.astype(object), "time_days": np.broadcast_to(time_days, patient_ids.shape)}
+    )
+    latest = np.full((len(asked), len(variables)), np.nan)
+    order = np.argsort(asked["time_days"].to_numpy(), kind="stable")
+    for column, variable in enumerate(variables):
+        rows = dated.loc[dated["variable"] == variable, ["patient_id", "time_days", "value"]]
+        known = rows.dropna().sort_values("time_days", kind="stable")
+        found = pd.merge_asof(asked.iloc[order], known, on="time_days", by="patient_id")
+        latest[order, column] = found["value"].to_numpy()
+    return latest
+
+
+def dated_variables(dated: pd.DataFrame) -> tuple[str, ...]:
+    """Names of the clinical numbers that a table of dated values holds, sorted."""
+    return tuple(sorted(map(str, dated["variable"].unique())))

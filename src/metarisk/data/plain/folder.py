@@ -16,6 +16,7 @@ from metarisk.data.found import Found, error
 from metarisk.data.matrices import stack_tables
 from metarisk.data.plain.calls import read_calls
 from metarisk.data.plain.clinical import COHORT_SEPARATOR, clinical_source, with_assays_only
+from metarisk.data.plain.dated import read_dated
 from metarisk.data.plain.matrices import read_assay
 from metarisk.data.plain.place import inside
 from metarisk.data.setting import Parts, Setting
@@ -56,6 +57,7 @@ def read_tables(setting: Setting, found: Found) -> Parts | None:
         read_endpoints(source, study.endpoints, found),
         tuple(assays),
         tuple(dict.fromkeys(_files(setting.folder, study))),
+        read_dated(setting, whole, source, found),
     )
 
 
@@ -123,3 +125,4 @@ def _files(folder: Path, study: StudyFile) -> Iterator[Path]:
             yield folder / declared.names.file
     yield from (folder / calls.file for calls in study.calls)
     yield from (folder / cells.file for cells in study.cells)
+    yield from (folder / dated.file for dated in study.dated)
