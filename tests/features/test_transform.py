@@ -10,7 +10,8 @@ import pytest
 from metarisk.config.experiment import FeatureSection
 from metarisk.data.cohort import Cohort
 from metarisk.features import Batch, FeatureTransform
-from metarisk.features.transform import OTHER, nodes_of
+from metarisk.features.clinic import OTHER
+from metarisk.features.columns import nodes_of
 from metarisk.pathways.topology import assemble
 from metarisk.schema.assays import Assay
 

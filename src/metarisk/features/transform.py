@@ -4,56 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.config.experiment import FeatureSection
 from metarisk.data.cohort import AssayTable, Cohort, FloatArray
 from metarisk.features.batch import AssayInput, Batch
-from metarisk.features.standardise import (
-    CALLS,
-    AssayScale,
-    absolute_rows,
-    apply_scale,
-    comparable,
-    fit_scale,
-    variability,
+from metarisk.features.clinic import codes_of, is_known, levels_of, numbers_of, one_hot
+from metarisk.features.columns import (
+    DirectColumn,
+    FlatColumn,
+    column_name,
+    direct_columns,
+    flat_values,
+    measured_nodes,
 )
+from metarisk.features.standardise import CALLS, AssayScale, absolute_rows, apply_scale, fit_scale
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
-
-OTHER = "(other)"
-# A level that is nearer to a gain or a loss than to none.
-ALTERED_LEVEL = 0.5
-
-
-class DirectColumn(NamedTuple):
-    """One channel of a gene, pathway or feature that the flat table has."""
-
-    gene: str
-    channel: str
-
-
-@dataclass(frozen=True)
-class FlatColumn:
-    """One column of the flat table.
-
-    Attributes
-    ----------
-    name
-        ``mutation.truncating:TP53``, ``signature:HALLMARK_HYPOXIA``, ``age_years`` or ``cancer_type=LUAD``.
-    group
-        The assay or clinical column it comes from; all columns of a group go missing together.
-    kind
-        ``call``, ``level``, ``number`` or ``category``.
-    """
-
-    name: str
-    group: str
-    kind: str
 
 
 @dataclass(frozen=True)
@@ -97,17 +66,17 @@ class FeatureTransform:
             table = cohort.assays.get(assay)
             if table is None:
                 continue
-            nodes = _measured_nodes(table, topology)
-            chosen = _direct_columns(table, nodes, section)
+            nodes = measured_nodes(table, topology)
+            chosen = direct_columns(table, nodes, section)
             read = {*nodes, *(column.gene for column in chosen)}
             if read:
                 scales[assay] = fit_scale(table, tuple(gene for gene in table.genes if gene in read))
                 direct[assay] = chosen
-        numeric = tuple(name for name in section.numeric if _is_known(cohort, name))
+        numeric = tuple(name for name in section.numeric if is_known(cohort, name))
         levels = {
-            name: _levels(cohort.clinical[name], section.min_category_count)
+            name: levels_of(cohort.clinical[name], section.min_category_count)
             for name in section.categorical
-            if _is_known(cohort, name)
+            if is_known(cohort, name)
         }
         return cls(scales, direct, numeric, levels)
 
@@ -117,7 +86,7 @@ class FeatureTransform:
         columns: list[FlatColumn] = []
         for assay, chosen in self.direct.items():
             kind = "call" if assay in CALLS else "level"
-            columns += [FlatColumn(_name(assay, column), assay.value, kind) for column in chosen]
+            columns += [FlatColumn(column_name(assay, column), assay.value, kind) for column in chosen]
         columns += [FlatColumn(name, name, "number") for name in self.numeric]
         columns += [
             FlatColumn(f"{name}={level}", name, "category")
@@ -135,9 +104,9 @@ class FeatureTransform:
             values = apply_scale(table, scale)
             measured = ~np.isnan(values[..., 0])
             assays[assay] = AssayInput(np.nan_to_num(values), measured)
-            flat.append(_flat_values(values, scale, self.direct[assay]))
-        flat.append(_numbers(cohort.clinical, self.numeric))
-        flat += [_one_hot(cohort.clinical, name, levels) for name, levels in self.levels.items()]
+            flat.append(flat_values(values, scale, self.direct[assay]))
+        flat.append(numbers_of(cohort.clinical, self.numeric))
+        flat += [one_hot(cohort.clinical, name, levels) for name, levels in self.levels.items()]
         return Batch(assays, np.concatenate(flat, axis=1, dtype=np.float32))
 
     def first_columns(self) -> Mapping[str, int]:
@@ -151,7 +120,7 @@ class FeatureTransform:
     def unknown_levels(self, cohort: Cohort) -> Mapping[str, NDArray[np.bool_]]:
         """Clinical category -> True where a sample's value was too rare or never seen in training, (N,)."""
         return {
-            name: _codes(cohort.clinical, name, levels) == len(levels) - 1
+            name: codes_of(cohort.clinical, name, levels) == len(levels) - 1
             for name, levels in self.levels.items()
         }
 
@@ -164,97 +133,7 @@ class FeatureTransform:
         return lost
 
 
-def nodes_of(assay: Assay, topology: Topology) -> Mapping[str, int]:
-    """Name -> node of all that an assay can enter the graph at: genes, pathways, or nothing."""
-    level = ASSAYS[assay].level
-    if level == "gene":
-        return topology.gene_index
-    return topology.pathway_index if level == "pathway" else {}
-
-
-def _measured_nodes(table: AssayTable, topology: Topology) -> tuple[str, ...]:
-    """The topology's nodes that some sample has a value at, in the table's order."""
-    nodes = nodes_of(table.assay, topology)
-    return tuple(name for name in _measured(table) if name in nodes)
-
-
-def _measured(table: AssayTable) -> tuple[str, ...]:
-    return tuple(table.genes[at] for at in np.flatnonzero(table.measured.any(axis=0)))
-
-
-def _direct_columns(
-    table: AssayTable, nodes: tuple[str, ...], section: FeatureSection
-) -> tuple[DirectColumn, ...]:
-    """Columns worth having: altered often enough, or of the most variable levels.
-
-    Levels on the graph's nodes come first; others fill what room they leave.
-    """
-    if table.assay in CALLS or (table.units == "discrete").any():
-        return _altered_columns(table, section.min_alterations)
-    genes = nodes if len(nodes) >= section.direct_genes else _measured(table)
-    on_graph = np.isin(np.array(genes, dtype=np.str_), np.array(nodes, dtype=np.str_))
-    order = np.lexsort((-variability(table, genes), ~on_graph))[: section.direct_genes]
-    (channel,) = ASSAYS[table.assay].channels
-    return tuple(DirectColumn(genes[index], channel) for index in sorted(order))
-
-
-def _altered_columns(table: AssayTable, min_alterations: int) -> tuple[DirectColumn, ...]:
-    """Channels of genes that are altered in enough samples, channel by channel."""
-    if table.assay in CALLS:
-        altered = np.nan_to_num(table.values) != 0
-    else:
-        altered = np.abs(np.nan_to_num(comparable(table, table.genes)))[..., None] >= ALTERED_LEVEL
-    counts = altered.sum(axis=0).T  # (C, G)
-    channels = ASSAYS[table.assay].channels
-    return tuple(
-        DirectColumn(table.genes[gene], channels[channel])
-        for channel, gene in np.argwhere(counts >= min_alterations)
-    )
-
-
-def _flat_values(values: FloatArray, scale: AssayScale, chosen: tuple[DirectColumn, ...]) -> FloatArray:
-    """Columns of the flat table, (N, Ga, C) to (N, columns)."""
-    position = {gene: index for index, gene in enumerate(scale.genes)}
-    channels = ASSAYS[scale.assay].channels
-    genes = np.array([position[column.gene] for column in chosen], dtype=np.intp)
-    return values[:, genes, np.array([channels.index(column.channel) for column in chosen], dtype=np.intp)]
-
-
-def _name(assay: Assay, column: DirectColumn) -> str:
-    channel = f".{column.channel}" if len(ASSAYS[assay].channels) > 1 else ""
-    return f"{assay.value}{channel}:{column.gene}"
-
-
 def _absent(assay: Assay, cohort: Cohort) -> AssayTable:
     shape = (len(cohort), 0, len(ASSAYS[assay].channels))
     units = np.full(len(cohort), "", dtype=np.str_)
     return AssayTable(assay, cohort.sample_ids, (), np.empty(shape, dtype=np.float32), units)
-
-
-def _is_known(cohort: Cohort, column: str) -> bool:
-    return column in cohort.clinical and bool(cohort.clinical[column].notna().any())
-
-
-def _levels(column: pd.Series[str], min_count: int) -> tuple[str, ...]:
-    counts = column.dropna().value_counts()
-    return (*sorted(str(level) for level in counts.index[counts >= min_count]), OTHER)
-
-
-def _numbers(clinical: pd.DataFrame, names: tuple[str, ...]) -> FloatArray:
-    return clinical.reindex(columns=list(names)).to_numpy(np.float32, copy=True)
-
-
-def _codes(clinical: pd.DataFrame, name: str, levels: tuple[str, ...]) -> NDArray[np.int64]:
-    """Level index of each sample: the last for values that training did not keep, -1 for unknown, (N,)."""
-    column = clinical[name] if name in clinical else pd.Series(index=clinical.index, dtype=object)
-    position = {level: index for index, level in enumerate(levels[:-1])}
-    codes = [-1 if pd.isna(value) else position.get(str(value), len(levels) - 1) for value in column]
-    return np.array(codes, dtype=np.int64)
-
-
-def _one_hot(clinical: pd.DataFrame, name: str, levels: tuple[str, ...]) -> FloatArray:
-    codes = _codes(clinical, name, levels)
-    hot = np.zeros((len(codes), len(levels)), dtype=np.float32)
-    hot[np.arange(len(codes)), codes] = 1.0
-    hot[codes < 0] = np.nan
-    return hot

@@ -13,8 +13,9 @@ from safetensors.torch import load_file as load_weights
 from safetensors.torch import save_file as save_weights
 
 from metarisk.config.experiment import Experiment
+from metarisk.features.columns import DirectColumn
 from metarisk.features.standardise import AssayScale
-from metarisk.features.transform import DirectColumn, FeatureTransform
+from metarisk.features.transform import FeatureTransform
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.calibration import Calibration
 from metarisk.models.ensemble import Ensemble

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.config.experiment import NetworkSection
+from metarisk.features.columns import nodes_of
 from metarisk.features.standardise import AssayScale
-from metarisk.features.transform import FeatureTransform, nodes_of
+from metarisk.features.transform import FeatureTransform
 from metarisk.models.network import NetworkPlan
 from metarisk.nn.direct import centre_and_scale, quantile_edges
 from metarisk.nn.encoders import OFF_GRAPH
