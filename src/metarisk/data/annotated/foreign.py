@@ -70,9 +70,9 @@ def read_matrix(path: Path, part: MatrixPart | None, id_column: str, found: Foun
 def _number_table(name: str, file: Any, part: MatrixPart, id_column: str) -> NumberTable:
     group = annotated_group(file, part.modality)
     matrix = find_matrix(group, part.layer)
+    check_size(4 * matrix.shape[0] * matrix.shape[1], group, matrix.name)
     ids, genes = cells_as_text(obs_column(group, id_column)), gene_names(group, part)
     check_shape(matrix, len(ids), len(genes))
-    check_size(4 * matrix.shape[0] * matrix.shape[1], group, matrix.name)
     values = dense_values(matrix)
     return NumberTable(name, pd.DataFrame({id_column: ids}), genes, values, 1)
 
@@ -164,9 +164,10 @@ def check_shape(matrix: StoredMatrix, rows: int, columns: int) -> None:
 def _frame(group: Any) -> pd.DataFrame:
     """Every column of obs, the index as the first one."""
     frame: pd.DataFrame = element(group, "obs")
-    index = pd.Series(frame.index, name=OBS_NAMES)
     plain = frame.reset_index(drop=True)
-    return plain if OBS_NAMES in plain.columns else pd.concat([index, plain], axis=1)
+    if OBS_NAMES not in plain.columns:
+        plain.insert(0, OBS_NAMES, frame.index.to_numpy())
+    return plain
 
 
 def cells_as_text(values: pd.Series) -> pd.Series:

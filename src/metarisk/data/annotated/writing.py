@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from metarisk import __version__
 from metarisk.data.annotated.container import h5_library, naming
 from metarisk.data.annotated.form import (
     DATED,
@@ -24,16 +23,13 @@ from metarisk.data.annotated.form import (
     rows_with,
 )
 from metarisk.data.annotated.frames import storable
+from metarisk.data.annotated.seal import USER_BLOCK, seal
 from metarisk.data.cohort import AssayTable, Cohort, FloatArray
 from metarisk.errors import InputError, OutputError, nearest
 from metarisk.files import check_free_file, written
 from metarisk.schema.assays import ASSAYS, Assay
 
 COMPRESSION = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-
-# MuData announces itself in the first bytes of the file, which HDF5 leaves to its user.
-USER_BLOCK = 512
-MAGIC = "MuData (format-version=0.1.0"
 ANNDATA, MUDATA = (
     {"encoding-type": "anndata", "encoding-version": "0.1.0"},
     {"encoding-type": "MuData", "encoding-version": "0.1.0", "axis": 0},
@@ -62,6 +58,13 @@ class _Part(NamedTuple):
     obs: pd.DataFrame
 
 
+class _Axes(NamedTuple):
+    """Samples and genes of a modality."""
+
+    samples: pd.Index
+    genes: tuple[str, ...]
+
+
 def write_h5mu(cohort: Cohort, path: Path, *, overwrite: bool = False) -> None:
     """Write a cohort as MuData: a modality an assay, clinical columns and endpoints in ``obs``.
 
@@ -74,15 +77,14 @@ def write_h5mu(cohort: Cohort, path: Path, *, overwrite: bool = False) -> None:
     InputError
         If the optional packages are not installed, or the cohort holds what the file cannot.
     """
-    parts = {EVERY_SAMPLE: _no_genes(cohort)} | {
-        str(assay): _part(table) for assay, table in cohort.assays.items()
-    }
-    with _drafted(path, overwrite, USER_BLOCK) as file:
-        for name, part in parts.items():
+    axes: dict[str, _Axes] = {}
+    with _drafted(path, overwrite, "MuData") as file:
+        for name, part in _parts(cohort):
             _write_part(file.require_group(f"mod/{name}"), part)
-        _write_shared(file, cohort, parts)
+            axes[name] = _Axes(part.obs.index, part.genes)
+        _write_shared(file, cohort, axes)
         _write_ours(file, cohort, {assay: f"mod/{assay}" for assay in cohort.assays})
-        file["mod"].attrs["mod-order"] = list(parts)
+        file["mod"].attrs["mod-order"] = list(axes)
         file.attrs.update(MUDATA)
 
 
@@ -101,21 +103,21 @@ def write_h5ad(cohort: Cohort, assay: Assay, path: Path, *, overwrite: bool = Fa
         raise InputError(f"no sample of the cohort has {assay}", do="Choose an assay that some samples have.")
     held = replace(cohort, assays={assay: cohort.assays[assay]}).take(rows)
     part = _part(held.assays[assay])
-    with _drafted(path, overwrite, 0) as file:
+    with _drafted(path, overwrite, "AnnData") as file:
         known = pd.concat([held.clinical, held.endpoints, part.obs], axis=1)
         _write_part(file, part._replace(obs=known))
         _write_ours(file, held, {assay: "/"})
 
 
 @contextmanager
-def _drafted(path: Path, overwrite: bool, user_block: int) -> Iterator[Any]:
-    """HDF5 file that takes its name when the block ends well."""
+def _drafted(path: Path, overwrite: bool, kind: str) -> Iterator[Any]:
+    """HDF5 file that is sealed and takes its name when the block ends well."""
     with naming(path):
         h5py = h5_library()
     check_free_file(path, overwrite=overwrite)
     with written(path) as draft, naming(path):
         try:
-            with h5py.File(draft, "w", userblock_size=user_block) as file:
+            with h5py.File(draft, "w", userblock_size=USER_BLOCK) as file:
                 yield file
         except (ValueError, RuntimeError) as caught:
             # Text with a NUL byte; a disk that fills up while the file is closed.
@@ -123,15 +125,16 @@ def _drafted(path: Path, overwrite: bool, user_block: int) -> Iterator[Any]:
                 f"{path} cannot be written ({caught})",
                 do="Check free space, and that no text holds a NUL byte; nothing was left under that name.",
             ) from caught
-        if user_block:
-            with draft.open("r+b") as stream:
-                stream.write(f"{MAGIC};creator=metarisk;creator-version={__version__})".encode())
+        seal(draft, kind)
 
 
-def _no_genes(cohort: Cohort) -> _Part:
+def _parts(cohort: Cohort) -> Iterator[tuple[str, _Part]]:
+    """The modality of every sample, then one an assay; one at a time, since each is a copy."""
     index = pd.Index(cohort.sample_ids, name="sample_id", dtype=object)
-    values = np.empty((len(cohort), 0, 1), dtype=np.float32)
-    return _Part(values, (), ("level",), pd.DataFrame(index=index))
+    no_genes = np.empty((len(cohort), 0, 1), dtype=np.float32)
+    yield EVERY_SAMPLE, _Part(no_genes, (), ("level",), pd.DataFrame(index=index))
+    for assay, table in cohort.assays.items():
+        yield str(assay), _part(table)
 
 
 def _part(table: AssayTable) -> _Part:
@@ -155,21 +158,21 @@ def _write_part(group: Any, part: _Part) -> None:
     group.attrs.update(ANNDATA)
 
 
-def _write_shared(file: Any, cohort: Cohort, parts: Mapping[str, _Part]) -> None:
+def _write_shared(file: Any, cohort: Cohort, axes: Mapping[str, _Axes]) -> None:
     """What MuData keeps over its modalities: obs, var, and where the rows and columns of each stand."""
-    genes = [gene for part in parts.values() for gene in part.genes]
+    genes = [gene for axis in axes.values() for gene in axis.genes]
     _write(file, "obs", storable(pd.concat([cohort.clinical, cohort.endpoints], axis=1)))
     _write(file, "var", pd.DataFrame(index=pd.Index(genes, dtype=object)))
     for slot in (*_SLOTS, "obsmap", "varmap"):
         _write(file, slot, {})
     start = 0
-    for name, part in parts.items():
-        rows = part.obs.index.get_indexer(cohort.clinical.index) + 1
+    for name, axis in axes.items():
+        rows = axis.samples.get_indexer(cohort.clinical.index) + 1
         columns = np.zeros(len(genes), dtype=np.uint32)
-        columns[start : start + len(part.genes)] = np.arange(1, len(part.genes) + 1)
+        columns[start : start + len(axis.genes)] = np.arange(1, len(axis.genes) + 1)
         _write(file["obsmap"], name, rows.astype(np.uint32))
         _write(file["varmap"], name, columns)
-        start += len(part.genes)
+        start += len(axis.genes)
 
 
 def _write_ours(file: Any, cohort: Cohort, places: Mapping[Assay, str]) -> None:
