@@ -103,7 +103,8 @@ def _read_matrices(metas: Sequence[Meta], scope: Scope, found: Found) -> list[As
 
 def _only_measured(table: AssayTable, scope: Scope, meta: Meta, found: Found) -> AssayTable:
     """A matrix has a value for every gene and sample; what lies off the sample's panel was never measured."""
-    column = scope.panel_column(table.assay, meta) if table.assay in PROFILE_COLUMNS else None
+    on_panels = table.assay in PROFILE_COLUMNS or meta.panel
+    column = scope.panel_column(table.assay, meta) if on_panels else None
     if column is None or not scope.panels:
         return table
     every = Seen(np.repeat(table.sample_ids[:1], len(table.genes)), np.array(table.genes, dtype=str))
