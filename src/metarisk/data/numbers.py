@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,14 @@ from metarisk.errors import first_ten, nearest
 
 # Cells that mean "not measured".
 NULLS = ["", "NA", "na", "NaN", "nan", "N/A", "n/a", "null", "NULL", "None", "[Not Available]"]
+
+
+class _Choice(NamedTuple):
+    """Columns of a file that are ids, those of numbers that are read (None: all), and those that are not."""
+
+    ids: Collection[str]
+    only: Collection[str] | None
+    skip: Collection[str]
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,12 @@ class NumberTable:
 
 
 def read_numbers(
-    path: Path, id_columns: Collection[str], found: Found, only: Collection[str] | None = None
+    path: Path,
+    id_columns: Collection[str],
+    found: Found,
+    *,
+    only: Collection[str] | None = None,
+    skip: Collection[str] = (),
 ) -> NumberTable | None:
     """Read a matrix, tab- or comma-separated or parquet; None with the reason added to ``found``.
 
@@ -59,17 +72,20 @@ def read_numbers(
         Columns of text, at least one of which must exist. All others must be numbers.
     only
         Columns of numbers to read, which must exist; all of them if None.
+    skip
+        Columns that are not read, which must exist.
     """
+    choice = _Choice(id_columns, only, skip)
     if path.suffix == ".parquet":
         table = read_parquet(path, found)
-        if table is None or not _has_columns(path.name, table.column_names, id_columns, only, found):
+        wanted = None if table is None else _wanted(path.name, table.column_names, choice, found)
+        if table is None or wanted is None:
             return None
-        wanted = _wanted(table.column_names, id_columns, only)
         return _from_arrow(path.name, table.select(wanted), id_columns, 1, found)
     layout = read_layout(path, found)
-    if layout is None or not _has_columns(layout.name, layout.header, id_columns, only, found):
+    wanted = None if layout is None else _wanted(layout.name, layout.header, choice, found)
+    if layout is None or wanted is None:
         return None
-    wanted = _wanted(layout.header, id_columns, only)
     try:
         table = _parse(layout, id_columns, wanted)
     except pa.ArrowInvalid:
@@ -78,21 +94,15 @@ def read_numbers(
     return _from_arrow(layout.name, table, id_columns, layout.first_line, found)
 
 
-def _wanted(header: Sequence[str], id_columns: Collection[str], only: Collection[str] | None) -> list[str]:
-    return [name for name in header if only is None or name in only or name in id_columns]
-
-
-def _has_columns(
-    name: str,
-    header: Sequence[str],
-    id_columns: Collection[str],
-    only: Collection[str] | None,
-    found: Found,
-) -> bool:
-    absent = [column for column in only or () if column not in header]
+def _wanted(name: str, header: Sequence[str], choice: _Choice, found: Found) -> list[str] | None:
+    """Columns to read; None, with errors, where a named one is absent."""
+    absent = [column for column in (*(choice.only or ()), *choice.skip) if column not in header]
     for column in absent:
         found.append(error(name, f"has no column {column!r}", nearest(column, header), column=column))
-    return _names_its_rows(name, header, id_columns, found) and not absent
+    if not _names_its_rows(name, header, choice.ids, found) or absent:
+        return None
+    read = header if choice.only is None else (*choice.ids, *choice.only)
+    return [column for column in header if column in read and column not in choice.skip]
 
 
 def _names_its_rows(name: str, header: Sequence[str], id_columns: Collection[str], found: Found) -> bool:

@@ -126,7 +126,9 @@ def _calls(declared: CallsFile, setting: Setting, rows: _Rows, found: Found) -> 
 def _tell_not_read(count: int, total: int, file: str, found: Found) -> None:
     if count:
         message = f"{count} of {total} alterations lie in genes that the study does not read"
-        found.append(warning(file, message, "They were left out; `only_genes` in the study file asks for it."))
+        found.append(
+            warning(file, message, "They were left out; `only_genes` in the study file asks for it.")
+        )
 
 
 def _channels(declared: CallsFile, rows: _Rows, found: Found) -> NDArray[np.intp]:

@@ -52,12 +52,7 @@ def _numbers(declared: AssayFile, setting: Setting, found: Found) -> NumberTable
     path = inside(setting.folder, declared.file, found)
     if path is not None and is_annotated(path):
         return read_matrix(path, declared.part, declared.id_column, found)
-    table = None if path is None else read_numbers(path, (declared.id_column, *declared.skip), found)
-    if table is None or declared.id_column in table.ids.columns:
-        return table
-    message = f"has no column {declared.id_column!r}"
-    found.append(error(table.name, message, "Correct `id_column` in the study file."))
-    return None
+    return None if path is None else read_numbers(path, (declared.id_column,), found, skip=declared.skip)
 
 
 def _upright(declared: AssayFile, table: NumberTable) -> Matrix:

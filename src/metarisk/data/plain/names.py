@@ -66,10 +66,11 @@ def _by_table(names: pd.Series, declared: NameTable, file: str, folder: Path, fo
     several = pairs["gene"].str.contains(_SEVERAL, regex=True) | pairs["name"].duplicated(keep=False)
     gene_of = pairs[~several].set_index("name")["gene"]
     ambiguous = set(pairs.loc[several, "name"])
-    exact = names.map(gene_of)
-    found_genes: pd.Series = exact.fillna(names.map(_unversioned).map(gene_of)).fillna("")
-    _tell_nameless(names[found_genes == ""], len(names), ambiguous, (file, table.name), found)
-    return found_genes
+    symbols = dict(zip(gene_of.index, gene_of, strict=True))
+    answers = [symbols.get(name) or symbols.get(_unversioned(name), "") for name in names]
+    named = pd.Series(answers, index=names.index, dtype=object)
+    _tell_nameless(names[named == ""], len(names), ambiguous, (file, table.name), found)
+    return named
 
 
 def _unversioned(name: str) -> str:

@@ -50,7 +50,7 @@ def _relative(table: TextTable, sheet: SampleSheet) -> list[Path]:
 
 
 def _one_sample(path: Path, id_column: str, value_column: str, found: Found) -> NumberTable | None:
-    return read_numbers(path, (id_column,), found, (value_column,))
+    return read_numbers(path, (id_column,), found, only=(value_column,))
 
 
 def _same_genes(tables: list[NumberTable], id_column: str, found: Found) -> bool:

@@ -1,13 +1,10 @@
-"""Plain tables with a study file: units, orientation, cohorts, gene names."""
+"""Matrices of a study file: form, unit, orientation, cohorts, genes."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from metarisk.data import inspect_study, read_study
 from metarisk.schema.assays import Assay
@@ -19,49 +16,6 @@ SAMPLES = ["00123", "1E5", "NA", "x-4"]
 @pytest.fixture
 def values() -> np.ndarray:
     return np.random.default_rng(0).gamma(2.0, 2.0, size=(len(GENES), len(SAMPLES))) + 3.0
-
-
-class Folder:
-    """A folder of tables with its study file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.study: dict[str, object] = {
-            "name": "plain",
-            "format": "tables",
-            "folder": ".",
-            "clinical_file": {"file": "clinical.csv", "sample_column": "sample"},
-            "clinical": {"age_years": "age"},
-            "endpoints": {"response": {"column": "response", "yes": ["1"], "no": ["0"]}},
-            "assays": [],
-        }
-        self.clinical = pd.DataFrame(
-            {"sample": SAMPLES, "age": ["50", "60", "", "70"], "response": ["1", "0", "", "1"]}
-        )
-
-    def assay(self, file: str, unit: str = "log2_tpm", **more: object) -> None:
-        row = {
-            "assay": "expression",
-            "file": file,
-            "unit": unit,
-            "orientation": "genes_in_rows",
-            "id_column": "gene",
-        }
-        self.study["assays"].append(row | more)
-
-    def write(self) -> Path:
-        self.clinical.to_csv(self.path / "clinical.csv", index=False)
-        (self.path / "study.yaml").write_text(yaml.safe_dump(self.study))
-        return self.path / "study.yaml"
-
-    def errors(self) -> list[str]:
-        findings = inspect_study(self.write()).findings
-        return [str(finding) for finding in findings if finding.level.value == "error"]
-
-
-@pytest.fixture
-def folder(tmp_path) -> Folder:
-    return Folder(tmp_path)
 
 
 def frame_of(values: np.ndarray) -> pd.DataFrame:
@@ -322,3 +276,237 @@ def test_categories_can_be_recoded(folder):
     folder.study["clinical"] = {"cancer_type": "code"}
     folder.study["recode"] = {"cancer_type": {"KIRC": "CCRCC"}}
     assert read_study(folder.write()).clinical["cancer_type"].tolist() == ["CCRCC", "SKCM", None, None]
+
+
+def test_one_declaration_reads_several_files_of_the_same_form(folder, values):
+    frame = frame_of(values)
+    frame[["gene", "00123"]].to_parquet(folder.path / "e_A.parquet")
+    frame[["gene", "NA", "x-4"]].to_parquet(folder.path / "e_B.parquet")
+    folder.assay("e_{}.parquet", each=["A", "B"])
+    table = folder.read().assays[Assay.EXPRESSION]
+    assert table.units.tolist() == ["log2_tpm", "", "log2_tpm", "log2_tpm"]
+    np.testing.assert_allclose(table.values[3, :, 0], frame.set_index("gene")["x-4"][list(table.genes)])
+
+
+def test_a_warning_of_many_alike_files_is_told_once_and_errors_each(folder):
+    for name, sample in (("A", "00123"), ("B", "1E5"), ("C", "NA")):
+        folder.put(f"c_{name}.tsv", f"gene {sample}", "MLL 1", "WHSC1 0" if name == "A" else "MYCL1 0")
+    folder.assay("c_{}.tsv", unit="discrete", assay="copy_number", each=["A", "B", "C"])
+    told = folder.told()
+    assert told.count("names are not approved symbols") == 1
+    assert "c_A.tsv: 2 names are not approved symbols and were mapped (MLL -> KMT2A, WHSC1 -> NSD2)" in told
+    assert "2 former symbols, of 2; likewise in 2 more files" in told
+    for name, sample in (("A", "00123"), ("B", "1E5"), ("C", "NA")):
+        folder.put(f"c_{name}.tsv", f"gene {sample}", "KRAS 9", "TP53 0")
+    assert len(folder.errors()) == 3
+
+
+@pytest.mark.parametrize(("index", "column"), [(None, "index"), ("cell", "cell")])
+def test_an_index_that_pandas_stored_is_a_column(folder, index, column):
+    frame = pd.DataFrame({"7157": [1.0, 0.0], "3845": [0.0, 1.0]}, index=["1E5", "00123"])
+    frame.rename_axis(index).to_parquet(folder.path / "m.parquet")
+    folder.put("genes.tsv", "symbol entrez", "TP53 7157.0", "KRAS 3845")
+    folder.study["genes"] = "genes.tsv"
+    more = {"orientation": "samples_in_rows", "id_column": column, "id_type": "entrez"}
+    folder.assay("m.parquet", unit="calls", assay="mutation", **more)
+    table = folder.read().assays[Assay.MUTATION]
+    assert table.genes == ("KRAS", "TP53")
+    np.testing.assert_array_equal(table.values[:2, :, 1], [[1, 0], [0, 1]])
+
+
+def test_a_table_of_symbols_and_entrez_ids_keeps_the_packages_own_names(folder):
+    folder.put("genes.tsv", "symbol entrez impact", "KMT2A 4297 1", "NOENTREZ _ 0")
+    folder.put("m.tsv", "gene 00123", "4297 1", "WHSC1 0", "999999 1")
+    folder.study["genes"] = "genes.tsv"
+    folder.assay("m.tsv", unit="calls", assay="mutation", id_type="entrez")
+    assert folder.read().assays[Assay.MUTATION].genes == ("KMT2A", "NSD2")
+    assert "1 Entrez ids are in no gene of the table (999999). They were left out." in folder.told()
+
+
+def test_features_of_their_own_kind_stand_on_no_gene(folder):
+    folder.put("b.tsv", "probe 00123 1E5", "cg0012 0.25 0.5", "cg0001 0.75 1")
+    folder.assay("b.tsv", unit="beta", assay="methylation", id_column="probe", id_type="feature")
+    table = folder.read().assays[Assay.METHYLATION]
+    assert table.genes == ("cg0012", "cg0001")
+    np.testing.assert_array_equal(table.values[:2, :, 0], [[0.25, 0.75], [0.5, 1.0]])
+    assert folder.told() == ""
+
+
+def test_one_table_holds_several_assays_by_their_prefixes(folder):
+    folder.put("t.tsv", "f 00123", "gex_TP53.7157 3", "gex_KRAS.3845 4", "cnv_TP53 -2", "cnv_MYC 1")
+    folder.assay("t.tsv", unit="log2_rsem", id_column="f", prefix="gex_", name_pattern=r"^(.+)\.\d+$")
+    folder.assay("t.tsv", unit="discrete", assay="copy_number", id_column="f", prefix="cnv_")
+    cohort = folder.read()
+    assert cohort.assays[Assay.EXPRESSION].genes == ("KRAS", "TP53")
+    assert cohort.assays[Assay.COPY_NUMBER].genes == ("MYC", "TP53")
+    folder.study["assays"][0]["prefix"] = "expr_"
+    assert "t.tsv: has no feature whose name begins with 'expr_'" in folder.errors()[0]
+
+
+PROBES = ["1_at", "2_s_at", "3_at", "4_at", "5_x_at", "6_at"]
+GENES_OF_PROBES = ("1_at TP53", "2_s_at TP53", "3_at KRAS", "4_at _", "5_x_at A1///A2")
+
+
+@pytest.fixture
+def chip(folder):
+    """Six probes: two of TP53, one of KRAS, one of none, one of two genes, one that the table lacks."""
+    levels = np.array([[8, 9, np.nan, 7], [6, np.nan, np.nan, 9], [4, 4, 4, 4], *[[1, 1, 1, 1]] * 3])
+    frame = pd.DataFrame(levels, columns=SAMPLES)
+    frame.insert(0, "gene", PROBES)
+    frame.to_parquet(folder.path / "chip.parquet")
+    folder.put("annotation.csv", "probe symbol", *GENES_OF_PROBES)
+    names = {"file": "annotation.csv", "name_column": "probe", "gene_column": "symbol"}
+    folder.assay("chip.parquet", unit="log2_intensity", names=names)
+    return folder
+
+
+def test_probes_without_one_gene_are_left_out_and_told(chip):
+    chip.study["assays"][0]["repeated"] = "mean"
+    assert chip.read().assays[Assay.EXPRESSION].genes == ("KRAS", "TP53")
+    told = "3 of 6 features have no gene of their own in annotation.csv, 1 of them several"
+    assert f"chip.parquet: {told} (4_at, 5_x_at, 6_at)" in chip.told()
+
+
+def test_several_rows_of_a_gene_are_refused_unless_the_study_file_asks(chip):
+    (error,) = chip.errors()
+    assert "chip.parquet, lines [1, 2], value 'TP53': the gene stands twice" in error
+    assert "declare repeated: mean or max in the study file; metarisk does not choose" in error
+
+
+@pytest.mark.parametrize(("rule", "levels"), [("mean", [7, 9, np.nan, 8]), ("max", [8, 9, np.nan, 9])])
+def test_several_rows_of_a_gene_are_aggregated_when_asked(chip, rule, levels):
+    chip.study["assays"][0]["repeated"] = rule
+    table = chip.read().assays[Assay.EXPRESSION]
+    np.testing.assert_array_equal(table.values[:, table.genes.index("TP53"), 0], levels)
+    assert f"1 rows are further rows of a gene. Their {rule} was taken, of each sample" in chip.told()
+
+
+def test_aggregation_agrees_with_pandas(folder):
+    rng = np.random.default_rng(4)
+    genes = rng.choice(["TP53", "KRAS", "MLL", "KMT2A", "MYC"], size=60)
+    values = np.where(rng.random((60, 4)) < 0.2, np.nan, rng.normal(8, 2, (60, 4)))
+    frame = pd.DataFrame(values.astype(np.float32), columns=SAMPLES)
+    frame.insert(0, "gene", genes)
+    frame.to_parquet(folder.path / "e.parquet")
+    folder.assay("e.parquet", unit="log2_intensity", repeated="mean")
+    table = folder.read().assays[Assay.EXPRESSION]
+    expected = frame.assign(gene=frame["gene"].replace("MLL", "KMT2A")).groupby("gene").mean()
+    assert table.genes == tuple(expected.index)
+    np.testing.assert_allclose(table.values[:, :, 0], expected[SAMPLES].T, rtol=1e-6)
+
+
+def test_a_table_of_names_for_another_chip_is_an_error(chip):
+    chip.put("annotation.csv", "probe,symbol", "ILMN_1,TP53")
+    chip.study["assays"][0]["names"]["file"] = "annotation.csv"
+    assert "shares no feature with annotation.csv. Check `names` in the study file" in chip.errors()[0]
+
+
+def test_a_copy_number_ratio_with_a_pseudocount_is_told_again_without(folder):
+    ratio = np.array([[1.0, 2.0], [0.5, 0.0]], dtype=np.float32)
+    frame = pd.DataFrame(np.log2(ratio + 1), columns=["00123", "1E5"])
+    frame.insert(0, "gene", ["KRAS", "TP53"])
+    frame.to_parquet(folder.path / "c.parquet")
+    folder.assay("c.parquet", unit="log2_ratio", assay="copy_number", pseudocount=1)
+    table = folder.read().assays[Assay.COPY_NUMBER]
+    # A gene that is lost altogether has no logarithm: the floor of -6 stands for it.
+    np.testing.assert_allclose(table.values[:2, :, 0], [[0, -1], [1, -6]], atol=1e-6)
+
+
+def test_counted_mutations_become_calls_only_where_declared(folder):
+    folder.put("m.tsv", "gene 00123 1E5", "TTN 7 0", "TP53 1 0")
+    folder.assay("m.tsv", unit="calls", assay="mutation")
+    assert "1 values are out of range; calls are 0 or 1" in folder.errors()[0]
+    folder.study["assays"][0]["clip"] = [0, 1]
+    assert folder.read().assays[Assay.MUTATION].values[:2, :, 1].tolist() == [[1, 1], [0, 0]]
+
+
+def test_columns_that_are_neither_ids_nor_values_are_skipped_when_named(folder):
+    folder.put("c.tsv", "gene cytoband 00123", "TP53 17p13.1 -1", "KRAS 12p12.1 2")
+    folder.assay("c.tsv", unit="discrete", assay="copy_number", skip=["cytoband"])
+    assert folder.read().assays[Assay.COPY_NUMBER].values[0, :, 0].tolist() == [2, -1]
+    folder.study["assays"][0] |= {"skip": ["cytoband"], "id_column": "symbol"}
+    assert "c.tsv: has no column 'symbol'. It has gene, cytoband, 00123" in folder.errors()[0]
+    folder.study["assays"][0] |= {"skip": ["cytobands"], "id_column": "gene"}
+    assert "has no column 'cytobands'. Did you mean 'cytoband'?" in folder.errors()[0]
+
+
+@pytest.mark.parametrize(
+    ("assay", "unit", "left_out"),
+    [
+        ("expression", "z_score", True),
+        ("expression", "counts", True),
+        ("methylation", "beta", True),
+        ("methylation", "m_value", True),
+        ("microrna", "log2_rpm", True),
+        ("protein", "z_score", True),
+        ("metabolite", "log2_intensity", True),
+        ("signature", "score", True),
+        ("cell_fraction", "fraction", True),
+        ("copy_number", "log2_ratio", False),
+        ("copy_number", "discrete", False),
+        ("mutation", "calls", False),
+    ],
+)
+def test_all_zero_samples_are_unmeasured_but_where_zero_is_an_answer(folder, assay, unit, left_out):
+    folder.put("a.tsv", "gene 00123 1E5", "TP53 0 1", "KRAS 0 0")
+    folder.assay("a.tsv", unit=unit, assay=assay)
+    assert folder.read().assays[Assay(assay)].units.tolist() == ["" if left_out else unit, unit, "", ""]
+    assert ("1 samples are zero throughout (00123)" in folder.told()) == left_out
+
+
+@pytest.mark.parametrize("unit", ["z_score", "log2_ratio", "beta", "calls", "score"])
+def test_a_sample_with_an_infinite_value_is_left_out_whatever_the_unit(folder, unit):
+    assays = {"log2_ratio": "copy_number", "beta": "methylation", "calls": "mutation", "score": "signature"}
+    folder.put("a.tsv", "gene 00123 1E5", "TP53 inf 1", "KRAS 1 0")
+    folder.assay("a.tsv", unit=unit, assay=assays.get(unit, "expression"))
+    assert "a.tsv: 1 samples hold an infinite value (00123)" in folder.told()
+
+
+def test_symbols_entrez_and_ensembl_ids_in_one_file_resolve_with_their_counts(folder):
+    (folder.path / "hgnc.txt").write_text(
+        "symbol\tprev_symbol\talias_symbol\tentrez_id\tensembl_gene_id\n"
+        "TP53\t\tp53\t7157\tENSG00000141510\nKRAS\tKRAS2\t\t3845\tENSG00000133703\n"
+        "MYC\t\tc-Myc\t4609\tENSG00000136997\nEGFR\t\tERBB\t1956\tENSG00000146648\n"
+    )
+    folder.study["genes"] = "hgnc.txt"
+    folder.put("e.tsv", "gene 00123", "TP53 1", "KRAS2 2", "4609 3", "ENSG00000146648.17 4", "NOSUCH1 5")
+    folder.assay("e.tsv", unit="log2_tpm")
+    table = folder.read().assays[Assay.EXPRESSION]
+    assert table.genes == ("EGFR", "KRAS", "MYC", "TP53")
+    assert table.values[0, :, 0].tolist() == [4, 2, 3, 1]
+    counted = "1 approved symbols, 1 former symbols, 1 Entrez ids, 1 Ensembl ids, 1 unknown"
+    assert f"e.tsv: names genes in several ways: {counted}. Each was read by its look" in folder.told()
+
+
+def test_a_few_ids_among_symbols_do_not_stop_a_file_without_a_table_of_ids(folder):
+    folder.put("e.tsv", "gene 00123", "TP53 1", "KRAS 2", "ENSG00000146648 4")
+    folder.assay("e.tsv", unit="log2_tpm")
+    assert folder.read().assays[Assay.EXPRESSION].genes == ("KRAS", "TP53")
+    assert (
+        "warning: e.tsv: 1 gene names are Ensembl ids, and the gene table has no Ensembl ids" in folder.told()
+    )
+
+
+def test_only_the_genes_that_the_study_names_are_read(folder):
+    folder.put("wanted.tsv", "id symbol", "1 KMT2A", "2 TP53")
+    folder.study["only_genes"] = "wanted.tsv"
+    folder.put("e.tsv", "gene 00123", "TP53 1", "MLL 2", "KRAS 3")
+    folder.assay("e.tsv", unit="log2_tpm")
+    assert folder.read().assays[Assay.EXPRESSION].genes == ("KMT2A", "TP53")
+    assert "1 of 3 genes are not among those that the study reads. They were left out" in folder.told()
+
+
+def test_a_list_of_genes_that_names_none_is_refused(folder):
+    folder.put("wanted.tsv", "id note", "a/b x")
+    folder.study["only_genes"] = "wanted.tsv"
+    assert "wanted.tsv: its column id names no gene" in folder.errors()[0]
+
+
+def test_antibodies_keep_their_genes_when_r_has_changed_their_names(folder):
+    folder.put(
+        "p.tsv", "gene 00123", "X1433BETA 1", "PI3K-p110-alpha 2", "X4EBP1_pS65 3", "CASPASE7CLEAVEDD198 4",
+        "TTF1 5", "Myosin-IIa-pS1943 6",
+    )  # fmt: skip
+    folder.assay("p.tsv", unit="z_score", assay="protein")
+    assert folder.read().assays[Assay.PROTEIN].genes == ("NKX2-1", "PIK3CA", "YWHAB")
+    assert "3 antibodies are against phosphorylation sites or other states of a protein" in folder.told()
