@@ -196,3 +196,8 @@ def test_a_sample_is_judged_by_itself() -> None:
     """Twenty low values alone look like logarithms of logarithms; beside others they would not."""
     quiet = {f"G{number}": number / 10 for number in range(25)}
     assert len(cohort_of(row(expression=quiet, expression_unit="log2_tpm"), "x")) == 1
+
+
+def test_a_biopsy_site_is_read_by_the_vocabulary_as_in_training():
+    rows = pd.DataFrame({"sample_id": ["a", "b", "c"], "biopsy_site": ["Lymph-node", "somewhere", None]})
+    assert cohort_of(rows, "rows").clinical["biopsy_site"].tolist() == ["lymph_node", "somewhere", None]

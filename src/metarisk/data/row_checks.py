@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarisk.data.clinical_values import biopsy_site
 from metarisk.data.cohort import FloatArray
-from metarisk.data.units import HIGHEST_LOG2, RANGES, check_unit
+from metarisk.data.units import HIGHEST_LOG2, RANGES, check_range
 from metarisk.errors import InputError, first_ten, nearest
 from metarisk.schema.assays import ASSAYS, Assay
 from metarisk.schema.clinical import (
@@ -114,7 +115,8 @@ def clinical_text(column: pd.Series[Any], name: str, sample_ids: Ids) -> list[st
     ]
     if wrong:
         raise InputError(f"{name} is not text in samples {first_ten(wrong)}", do="Hand it over as text.")
-    return texts
+    # A model learned biopsy sites by their vocabulary; what that does not know stays as it was handed over.
+    return [biopsy_site(text) or text if text and name == "biopsy_site" else text for text in texts]
 
 
 def units_of(assay: Assay, rows: pd.DataFrame, sample_ids: Ids, measured: NDArray[np.bool_]) -> Ids:
@@ -174,7 +176,7 @@ def check_values(assay: Assay, values: FloatArray, units: Ids, sample_ids: Ids) 
         rows = units == unit
         level = values[rows].reshape(int(rows.sum()), -1)
         if unit in RANGES:
-            for finding in check_unit(level, str(unit), sample_ids[rows], assay.value):
+            for finding in check_range(level, str(unit), sample_ids[rows], assay.value):
                 raise InputError(f"{finding.file}: {finding.message}", do=finding.do)
         linear = (np.nan_to_num(level) > HIGHEST_LOG2).any(axis=1)
         if unit.startswith("log2") and linear.any():

@@ -1,35 +1,27 @@
-"""Is a matrix in the unit it is declared in? A guess from each sample's distribution, and a gate."""
+"""Is a matrix in the unit it is declared in? Where it cannot be, the unit that it looks like is named."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.data.found import Found, error
+from metarisk.data.unit_guess import (
+    CENTRED,
+    COUNTS,
+    FLOORED,
+    HIGHEST_LOG2,
+    LINEAR,
+    LOG2,
+    LOG_TWICE,
+    guess_table,
+    guess_units,
+)
 from metarisk.errors import first_ten
 
+__all__ = ["HIGHEST_LOG2", "LOOKS", "RANGES", "check_range", "check_unit"]
+
 FloatArray = NDArray[np.float32]
-
-# Below this many genes in a sample its distribution says nothing.
-FEWEST_GENES = 20
-# No log2 expression reaches 2**30; linear values and counts of a tumour do go higher than 30.
-HIGHEST_LOG2 = 30.0
-# log2(log2(2**25 + 1) + 1) is 4.7: a table of expression whose samples all stay below was logged twice.
-HIGHEST_LOGGED_TWICE = 4.8
-# Share of negative values above which a sample cannot be a log2(x + 1).
-NEGATIVE_SHARE = 0.02
-# In samples of z-scores this share at least is negative.
-NEGATIVE_SHARE_OF_Z = 0.05
-
-COUNTS, LINEAR, LOG2, LOG_TWICE = (
-    "counts",
-    "linear values (TPM or FPKM)",
-    "log2 values",
-    "values logged twice",
-)
-CENTRED, FLOORED = "z-scores", "log2 values with a pseudocount below 1"
 
 # What a declared unit may look like; a unit that is not here is not judged by its distribution.
 LOOKS = {
@@ -50,58 +42,12 @@ RANGES = {
     "fraction": (0.0, 1.0, "fractions lie in 0..1"),
     "calls": (0.0, 1.0, "calls are 0 or 1"),
     "discrete": (-2.0, 2.0, "discrete copy number lies in -2..2"),
+    "m_value": (-20.0, 20.0, "M-values lie in -20..20"),
     "log2_ratio": (-20.0, 20.0, "log2 ratios lie in -20..20"),
 }
 WHOLE_VALUES = {"calls": (0.0, 1.0), "discrete": (-2.0, -1.5, -1.0, 0.0, 1.0, 2.0)}
 
-
-@dataclass(frozen=True)
-class _Shape:
-    """Of each sample: highest, lowest, shares negative, whole, tied at the lowest; each of shape (N,)."""
-
-    high: FloatArray
-    low: FloatArray
-    negative: FloatArray
-    whole: FloatArray
-    at_floor: FloatArray
-
-
-def guess_units(values: FloatArray) -> tuple[str, ...]:
-    """What each sample looks like, or empty text where it has too few genes to tell.
-
-    Parameters
-    ----------
-    values
-        Shape (N, G), NaN where not measured.
-    """
-    measured = ~np.isnan(values)
-    enough = measured.sum(axis=1) >= FEWEST_GENES
-    shape = _shape(np.where(enough[:, None] & measured, values, np.nan), measured)
-    # Logging twice shows only in the whole table: one low sample may stay low.
-    low_table = (
-        bool(enough.any()) and float(np.nanmax(np.where(enough, shape.high, np.nan))) < HIGHEST_LOGGED_TWICE
-    )
-    return tuple(_guess(shape, n, low_table) if enough[n] else "" for n in range(len(values)))
-
-
-def _shape(values: FloatArray, measured: NDArray[np.bool_]) -> _Shape:
-    counted = np.maximum(measured.sum(axis=1), 1)
-    high = np.max(np.where(np.isnan(values), -np.inf, values), axis=1, initial=-np.inf)
-    low = np.min(np.where(np.isnan(values), np.inf, values), axis=1, initial=np.inf)
-    with np.errstate(invalid="ignore"):
-        negative = (values < 0).sum(axis=1) / counted
-        whole = (values == np.rint(values)).sum(axis=1) / counted
-        at_floor = ((values <= low[:, None]).sum(axis=1) - 1) / counted
-    return _Shape(high, low, negative, whole, at_floor)
-
-
-def _guess(shape: _Shape, n: int, low_table: bool) -> str:
-    if shape.negative[n] > NEGATIVE_SHARE:
-        # A floor that many genes share is the logarithm of a pseudocount.
-        return FLOORED if shape.at_floor[n] > NEGATIVE_SHARE and shape.low[n] < -1.0 else CENTRED
-    if shape.high[n] > HIGHEST_LOG2:
-        return COUNTS if shape.whole[n] > 0.5 else LINEAR
-    return LOG_TWICE if low_table else LOG2
+_DO = "Declare the unit they are in, or convert them; nothing is converted by a guess."
 
 
 def check_unit(values: FloatArray, unit: str, sample_ids: NDArray[np.str_], file: str) -> Found:
@@ -111,28 +57,33 @@ def check_unit(values: FloatArray, unit: str, sample_ids: NDArray[np.str_], file
     ----------
     values
         Shape (N, G), NaN where not measured.
+    unit
+        The declared unit; nothing is converted, whatever the values look like.
     """
-    if unit in RANGES:
-        return _check_range(values, unit, sample_ids, file)
-    if unit not in LOOKS:
-        return []
-    guesses = np.array(guess_units(values), dtype=object)
-    told: Found = []
-    for guess in sorted(set(guesses) - LOOKS[unit] - {""}):
-        samples = sample_ids[guesses == guess]
-        message = f"declared as {unit}, but {len(samples)} samples look like {guess} ({first_ten(samples)})"
-        do = "Declare the unit they are in, or convert them; nothing is converted by a guess."
-        told.append(error(file, message, do))
-    return told if unit != "z_score" else _unless_mostly_centred(told, guesses)
+    if unit in LOOKS:
+        return _check_samples(values, unit, sample_ids, file)
+    guess = guess_table(values, unit)
+    told = check_range(values, unit, sample_ids, file, guess) if unit in RANGES else []
+    if guess and not told:
+        message = f"declared as {unit}, but the {values.shape[0]} samples look like {guess}"
+        told = [error(file, message, _DO)]
+    return told
 
 
-def _unless_mostly_centred(told: Found, guesses: NDArray[np.object_]) -> Found:
-    """A single sample's z-scores may be high throughout; the table's may not."""
-    centred = np.isin(guesses, list(LOOKS["z_score"]))
-    return [] if centred.sum() * 2 >= (guesses != "").sum() else told
+def check_range(
+    values: FloatArray, unit: str, sample_ids: NDArray[np.str_], file: str, guess: str = ""
+) -> Found:
+    """Errors where a value cannot be in its unit, each value judged by itself.
 
-
-def _check_range(values: FloatArray, unit: str, sample_ids: NDArray[np.str_], file: str) -> Found:
+    Parameters
+    ----------
+    values
+        Shape (N, G), NaN where not measured.
+    unit
+        One of `RANGES`.
+    guess
+        What the values look like, for the message.
+    """
     low, high, rule = RANGES[unit]
     with np.errstate(invalid="ignore"):
         wrong = (values < low) | (values > high)
@@ -141,5 +92,22 @@ def _check_range(values: FloatArray, unit: str, sample_ids: NDArray[np.str_], fi
     if not wrong.any():
         return []
     samples = sample_ids[wrong.any(axis=1)]
-    message = f"{wrong.sum()} values are out of range; {rule} (samples {first_ten(samples)})"
+    looks = f"; they look like {guess}" if guess else ""
+    message = f"{wrong.sum()} values are out of range; {rule} (samples {first_ten(samples)}){looks}"
     return [error(file, message, "Correct the values, or declare the unit they are in.")]
+
+
+def _check_samples(values: FloatArray, unit: str, sample_ids: NDArray[np.str_], file: str) -> Found:
+    guesses = np.array(guess_units(values), dtype=object)
+    told: Found = []
+    for guess in sorted(set(guesses) - LOOKS[unit] - {""}):
+        samples = sample_ids[guesses == guess]
+        message = f"declared as {unit}, but {len(samples)} samples look like {guess} ({first_ten(samples)})"
+        told.append(error(file, message, _DO))
+    return told if unit != "z_score" else _unless_mostly_centred(told, guesses)
+
+
+def _unless_mostly_centred(told: Found, guesses: NDArray[np.object_]) -> Found:
+    """A single sample's z-scores may be high throughout; the table's may not."""
+    centred = np.isin(guesses, list(LOOKS["z_score"]))
+    return [] if centred.sum() * 2 >= (guesses != "").sum() else told
