@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +107,33 @@ def store_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
         return default_uri(folder)
 
     return copy_into
+
+
+@dataclass(frozen=True)
+class FileServer:
+    """A folder that this machine serves over HTTP."""
+
+    base_url: str
+    folder: Path
+
+
+@pytest.fixture
+def file_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A real server of files, for what is fetched from public ones."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield FileServer(f"http://127.0.0.1:{made.server_port}", folder)
+        made.shutdown()
+        thread.join()
 
 
 TINY_EXPERIMENT = {

@@ -19,6 +19,7 @@ VERBS = (
     "export",
     "validate",
     "ingest",
+    "fetch",
     "topology",
     "benchmark",
 )

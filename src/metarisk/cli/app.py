@@ -13,6 +13,7 @@ from metarisk import __version__
 from metarisk.cli.benchmark import benchmark
 from metarisk.cli.evaluate import evaluate
 from metarisk.cli.export import export
+from metarisk.cli.fetch import fetch
 from metarisk.cli.ingest import ingest
 from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (quickstart, train, evaluate, publish, score, export, validate, ingest):
+for verb in (quickstart, train, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
 app.add_typer(topology, name="topology")
 app.add_typer(benchmark, name="benchmark")

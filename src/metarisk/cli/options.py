@@ -15,6 +15,13 @@ TrackingUri = Annotated[
     str | None,
     typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow store that holds the registry of models."),
 ]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="METARISK_FETCH_URL",
+        help="Server, a mirror say, that holds the files under their names; the public ones if left out.",
+    ),
+]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a result that stands there; anything else never is.")
 ]
