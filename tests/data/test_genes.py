@@ -144,3 +144,86 @@ def test_an_approved_symbol_wins_over_an_alias_of_another_gene(tmp_path):
     path = tmp_path / "genes.tsv"
     path.write_text("Symbol\tApproved.Symbol\nAR\tAR\nAR\tAKR1B1\nAKR1B1\tAKR1B1\n")
     assert GeneTable.from_hgnc(path).resolve(["AR"]).symbols == ("AR",)
+
+
+HGNC = (
+    "symbol\tprev_symbol\talias_symbol\tentrez_id\tensembl_gene_id\n"
+    "TP53\t\tp53|LFS1\t7157\tENSG00000141510\nKRAS\tKRAS2\tK-Ras\t3845\tENSG00000133703\n"
+    "PLCXD1\t\t\t55344\tENSG00000182378\n"
+)
+
+
+@pytest.fixture
+def full(tmp_path) -> GeneTable:
+    (tmp_path / "hgnc_complete_set.txt").write_text(HGNC)
+    return GeneTable.from_hgnc(tmp_path / "hgnc_complete_set.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("ENSG00000141510", "TP53"),
+        ("ENSG00000141510.18", "TP53"),
+        ("ENSG00000182378.15_PAR_Y", "PLCXD1"),
+        ("ENSGR0000182378.9", "PLCXD1"),
+        ("7157", "TP53"),
+        ("KRAS2", "KRAS"),
+        ("LFS1", "TP53"),
+        ("ENSG00000999999.1", None),
+        ("99999999", None),
+    ],
+)
+def test_a_full_table_resolves_every_kind_of_name(full, name, symbol):
+    assert full.resolve([name]).symbols == (symbol,)
+
+
+def test_names_of_several_kinds_are_told_once_with_their_counts(full):
+    names = ["TP53", "KRAS2", "3845", "ENSG00000141510.18", "55344", "ENSG00000000001", "NOSUCH"]
+    findings = [str(finding) for finding in full.resolve(names, file="x.tsv").findings]
+    counted = (
+        "1 approved symbols, 1 former symbols, 2 Entrez ids, 1 Ensembl ids, 1 unknown Ensembl ids, 1 unknown"
+    )
+    assert sum(f"x.tsv: names genes in several ways: {counted}" in told for told in findings) == 1
+
+
+@pytest.mark.parametrize("names", [["TP53", "KRAS"], ["7157", "3845"], ["ENSG00000141510.18"]])
+def test_sound_names_of_one_kind_need_no_word(full, names):
+    assert full.resolve(names).findings == ()
+
+
+def test_mapped_names_are_told_with_what_they_were(genes):
+    (finding,) = genes.resolve(["TP53", "MLL2", "HER2", "MLL"], file="x.tsv").findings
+    mapped = "3 names are not approved symbols and were mapped (MLL2 -> KMT2D, MLL -> KMT2A, HER2 -> ERBB2)"
+    assert f"{mapped}: 2 former symbols, 1 aliases, of 4" in str(finding)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("2-Sep", "gene names look damaged by a spreadsheet (2-Sep = SEPTIN2)"),
+        ("Trp53", "gene names are written as mouse genes are (Trp53)"),
+        ("7157", "gene names are Entrez ids, and the gene table has no Entrez ids (7157)"),
+    ],
+)
+def test_what_would_be_guessed_is_an_error(genes, name, sentence):
+    asked = {"Trp53": ["TRP53", "Trp53", "Cdh1"]}.get(name, [name])
+    findings = genes.resolve(asked).findings
+    assert any(finding.level.value == "error" for finding in findings)
+    assert sentence.split(" (")[0] in "\n".join(map(str, findings))
+
+
+def test_ids_among_many_symbols_are_left_out_with_a_warning(genes):
+    (finding,) = [
+        f for f in genes.resolve(["TP53", "KRAS", "EGFR", "7157"]).findings if "Entrez ids," in f.message
+    ]
+    assert finding.level.value == "warning"
+    assert finding.do.startswith("They were left out. Name a full HGNC table")
+
+
+def test_a_table_of_entrez_ids_adds_to_the_packages_own_names(tmp_path):
+    path = tmp_path / "genes.tsv"
+    path.write_text("symbol\tentrez\tuniprot\nKMT2A\t4297.0\tQ03164\nWHSC1\t7468\t\nNOID1\t\t\n")
+    table = GeneTable.from_hgnc(path)
+    assert table.resolve(["4297", "7468", "MLL", "WHSC1", "NEWGENE1"]).symbols == (
+        "KMT2A", "NSD2", "KMT2A", "NSD2", "NEWGENE1",
+    )  # fmt: skip
