@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarisk.config.experiment import FeatureSection
+from metarisk.config.experiment import FeatureSection, NetworkSection
 from metarisk.data.cohort import Cohort
 from metarisk.features import Batch, FeatureTransform
 from metarisk.features.clinic import OTHER
 from metarisk.features.columns import nodes_of
-from metarisk.pathways.topology import assemble
+from metarisk.models.planning import fit_flat, plan_network
+from metarisk.nn.heads import TaskLayout
+from metarisk.pathways.topology import Topology, assemble
 from metarisk.schema.assays import Assay
 
 SECTION = FeatureSection(
@@ -151,6 +153,27 @@ def test_signatures_enter_at_pathways_and_features_at_no_node(make_table: Any, m
         *(f"signature:{name}" for name in names),
         *(f"metabolite:{name}" for name in names),
     ]
+
+
+def test_a_pathway_answers_to_its_title_unless_another_has_the_same(small_topology: Topology) -> None:
+    titles = ("Hypoxia", "EMT", "Twice", "Twice", "circuit_0", "Niche", "Family")
+    titled = replace(small_topology, titles=titles)
+    nodes = nodes_of(Assay.SIGNATURE, titled)
+    assert {"Hypoxia": 0, "EMT": 1, "Niche": 5}.items() <= nodes.items()
+    assert nodes["circuit_0"] == small_topology.pathway_index["circuit_0"]
+    assert "Twice" not in nodes
+
+
+def test_of_two_scores_of_one_pathway_the_first_enters_the_graph(
+    small_topology: Topology, make_table: Any, make_cohort: Any
+) -> None:
+    titled = replace(small_topology, titles=("Hypoxia", *small_topology.pathways[1:]))
+    names = ("circuit_3", "Hypoxia", "circuit_0")
+    cohort = make_cohort(make_table(Assay.SIGNATURE, "score", genes=names))
+    transform = FeatureTransform.fit(cohort, titled, SECTION)
+    flat = fit_flat(transform.apply(cohort).flat, transform, 4)
+    plan = plan_network(NetworkSection(), TaskLayout(("response",), {}, {}), transform, titled, flat)
+    assert plan.assay_nodes[Assay.SIGNATURE].tolist() == [3, 0, -1]
 
 
 def test_levels_on_the_graph_come_first_and_the_most_variable_others_fill_up(

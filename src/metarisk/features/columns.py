@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -45,11 +46,19 @@ class FlatColumn:
 
 
 def nodes_of(assay: Assay, topology: Topology) -> Mapping[str, int]:
-    """Name -> node of all that an assay can enter the graph at: genes, pathways, or nothing."""
+    """Name -> node of all that an assay can enter the graph at: genes, pathways, or nothing.
+
+    A pathway answers to its id, and to its title where no other pathway has it.
+    """
     level = ASSAYS[assay].level
     if level == "gene":
         return topology.gene_index
-    return topology.pathway_index if level == "pathway" else {}
+    return {**_own_titles(topology), **topology.pathway_index} if level == "pathway" else {}
+
+
+def _own_titles(topology: Topology) -> dict[str, int]:
+    shared = Counter(topology.titles)
+    return {title: index for index, title in enumerate(topology.titles) if shared[title] == 1}
 
 
 def measured_nodes(table: AssayTable, topology: Topology) -> tuple[str, ...]:

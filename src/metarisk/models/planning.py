@@ -69,6 +69,8 @@ def plan_network(
 
 
 def _nodes(scale: AssayScale, topology: Topology) -> NDArray[np.int64]:
-    """Node of each column of an assay, `OFF_GRAPH` where it is on none, shape (Ga,)."""
+    """Node of each column of an assay, `OFF_GRAPH` where it is on none or another came first, shape (Ga,)."""
     nodes = nodes_of(scale.assay, topology)
-    return np.array([nodes.get(name, OFF_GRAPH) for name in scale.genes], dtype=np.int64)
+    node = np.array([nodes.get(name, OFF_GRAPH) for name in scale.genes], dtype=np.int64)
+    first = np.unique(node, return_index=True)[1]
+    return np.where(np.isin(np.arange(len(node)), first), node, OFF_GRAPH)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from metarisk.config.experiment import CohortSection, Experiment, FeatureSection
 from metarisk.data.cohort import Cohort
 from metarisk.data.split import holdout
 from metarisk.errors import InputError
+from metarisk.features.columns import nodes_of
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.pathways.prune import prune_to
@@ -141,13 +142,14 @@ def measured_genes(cohort: Cohort, section: FeatureSection, topology: Topology) 
             continue
         table = cohort.assays[assay]
         names = {table.genes[at] for at in np.flatnonzero(table.measured.any(axis=0))}
-        genes |= names if level == "gene" else _members(names, topology)
+        genes |= names if level == "gene" else _members(nodes_of(assay, topology), names, topology)
     return genes
 
 
-def _members(pathways: set[str], topology: Topology) -> set[str]:
-    known = np.array([pathway in pathways for pathway in topology.pathways], dtype=bool)
-    return {topology.genes[gene] for gene in topology.member_gene[known[topology.member_pathway]]}
+def _members(nodes: Mapping[str, int], names: set[str], topology: Topology) -> set[str]:
+    """Genes of the pathways that these names stand for."""
+    known = np.isin(topology.member_pathway, [nodes[name] for name in names if name in nodes])
+    return {topology.genes[gene] for gene in topology.member_gene[known]}
 
 
 def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, object]:
