@@ -99,6 +99,7 @@ class TinyStudy:
     def drop(self, *names: str) -> TinyStudy:
         for name in names:
             del self.files[name]
+            (self.folder / name).unlink(missing_ok=True)
         return self
 
     def write(self) -> Path:

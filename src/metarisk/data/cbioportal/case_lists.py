@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from metarisk.data.cbioportal.meta import read_fields
-from metarisk.data.found import Found
+from metarisk.data.found import Found, error
+from metarisk.errors import first_ten
 from metarisk.schema.assays import Assay
 
 FOLDER = "case_lists"
@@ -23,6 +27,29 @@ FILE_OF = {
 }
 # A list of sequenced samples stands for these too, where they have none of their own.
 _AS_SEQUENCED = (Assay.FUSION,)
+
+
+def tell_samples_lost(folder: Path, samples: NDArray[np.str_], found: Found) -> None:
+    """Refuse a study whose lists name samples that its clinical table does not have: the table was cut.
+
+    Parameters
+    ----------
+    folder
+        The study's folder.
+    samples
+        Every sample of the clinical table, shape (N,).
+    found
+        Receives one error a list; a list that cannot be read is told by `read_case_lists`.
+    """
+    known = frozenset(samples.tolist())
+    unread: Found = []
+    for path in sorted((folder / FOLDER).glob("*.txt")):
+        listed = read_fields(path, unread).get("case_list_ids", "").split()
+        lost = [sample for sample in listed if sample not in known]
+        if lost:
+            message = f"lists {len(lost)} samples that the clinical table does not have ({first_ten(lost)})"
+            do = "The table looks cut: fetch it again, or take these samples off the list."
+            found.append(error(f"{FOLDER}/{path.name}", message, do))
 
 
 def read_case_lists(folder: Path, found: Found) -> Mapping[Assay, frozenset[str]]:

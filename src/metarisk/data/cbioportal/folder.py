@@ -10,6 +10,7 @@ import numpy as np
 
 from metarisk.config.study import EndpointColumns, StudyFile
 from metarisk.data.cbioportal.alterations import READERS, read_alterations
+from metarisk.data.cbioportal.case_lists import tell_samples_lost
 from metarisk.data.cbioportal.matrices import mask_unmeasured, read_matrix
 from metarisk.data.cbioportal.meta import (
     META_STUDY,
@@ -71,6 +72,7 @@ def read_folder(setting: Setting, found: Found) -> Parts | None:
     whole = read_patients(metas, found)
     if whole is None:
         return None
+    tell_samples_lost(setting.folder, whole.sample_ids, found)
     source = keep_rows(whole, setting.study.keep, found)
     tell_repeated_patients(source, found)
     build = declared_build(setting.study.build, setting.folder, metas, found)
@@ -79,7 +81,7 @@ def read_folder(setting: Setting, found: Found) -> Parts | None:
     alterations, shown_build = read_alterations(metas, scope, found)
     matrices = _read_matrices(metas, scope, found)
     declared = setting.study.endpoints
-    columns = usual_endpoints(source) if declared == EndpointColumns() else declared
+    columns = usual_endpoints(source, found) if declared == EndpointColumns() else declared
     return Parts(
         map_clinical(source, setting.study, found),
         read_endpoints(source, columns, found),
@@ -93,7 +95,7 @@ def read_folder(setting: Setting, found: Found) -> Parts | None:
 def _read_matrices(metas: Sequence[Meta], scope: Scope, found: Found) -> list[AssayTable]:
     tables = []
     for assay, (meta, unit) in choose_matrices(metas, scope.setting.study.units, found).items():
-        table = read_matrix(assay, meta, unit, scope.setting, found)
+        table = read_matrix(assay, meta, unit, scope, found)
         if table is None:
             continue
         tell_unknown_samples(table.sample_ids, scope.samples, scope.left_out, meta.file.name, found)

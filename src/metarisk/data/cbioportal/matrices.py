@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from metarisk.data.cbioportal.meta import Meta
+from metarisk.data.cbioportal.scope import Scope
 from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error, warning
 from metarisk.data.matrices import Matrix, assay_table
 from metarisk.data.numbers import NumberTable, read_numbers
 from metarisk.data.profile import Profile
-from metarisk.data.setting import Setting
 from metarisk.data.text import TextTable, check_ids, is_missing, read_text, require_columns
 from metarisk.schema.assays import Assay
 
@@ -26,10 +26,23 @@ LONG = "DISCRETE_LONG"
 LONG_SAMPLE, LONG_VALUE = "Sample_Id", "Value"
 
 
-def read_matrix(assay: Assay, meta: Meta, unit: str, setting: Setting, found: Found) -> AssayTable | None:
+def read_matrix(assay: Assay, meta: Meta, unit: str, scope: Scope, found: Found) -> AssayTable | None:
     """Table of an assay from a matrix of the study; None with the reason added to ``found``."""
     matrix = _long(meta, found) if meta.datatype == LONG else _wide(meta, found)
-    return None if matrix is None else assay_table(assay, unit, matrix, setting, found)
+    if matrix is None or _is_turned(matrix, scope, found):
+        return None
+    return assay_table(assay, unit, matrix, scope.setting, found)
+
+
+def _is_turned(matrix: Matrix, scope: Scope, found: Found) -> bool:
+    """True, with an error, where samples stand in the rows and none in the columns."""
+    known = frozenset(scope.samples.tolist()) | scope.left_out
+    turned = not known.isdisjoint(matrix.names) and known.isdisjoint(matrix.sample_ids)
+    if turned:
+        message = "has the sample ids in its rows, where genes were expected"
+        do = "Turn it: a study folder's matrix has a row a gene and a column a sample."
+        found.append(error(matrix.file, message, do))
+    return turned
 
 
 def _wide(meta: Meta, found: Found) -> Matrix | None:

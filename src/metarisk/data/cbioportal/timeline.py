@@ -104,7 +104,9 @@ def _values(
     if not rows or not sum(map(len, rows)):
         message = f"timeline.{name}: no event of type {declared.event_type} fits"
         kinds = sorted({kind for table in tables for kind in table.frame[EVENT].unique()})
-        found.append(error("study file", message, nearest(declared.event_type, kinds)))
+        there = declared.event_type.upper() in (kind.upper() for kind in kinds)
+        do = "Check where and value of the declaration." if there else nearest(declared.event_type, kinds)
+        found.append(error("study file", message, do))
         return no_dated_values()
     return pd.concat(rows, ignore_index=True)
 
