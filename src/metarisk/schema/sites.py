@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 # Words and phrases of each site, in the singular. The central nervous system stands under brain, the urinary
@@ -147,6 +148,7 @@ class SitesRead(NamedTuple):
         return bool(self.sites) and not self.vague and not self.unknown
 
 
+@cache
 def site_of(text: str) -> str | None:
     """The one site that a text names; None where it names none, several, or has an unknown word.
 
@@ -159,6 +161,7 @@ def site_of(text: str) -> str | None:
     return next(iter(read.sites)) if len(read.sites) == 1 and read.complete else None
 
 
+@cache
 def sites_in(text: str) -> SitesRead:
     """Every site that a text names, and what of it cannot be told; the text is read as by `site_of`."""
     if text.strip().lower() in _NOTHING:
