@@ -43,7 +43,7 @@ def read_endpoints(source: ClinicalSource, columns: EndpointColumns, found: Foun
     for name, follow_up in (("os", columns.os), ("pfs", columns.pfs)):
         if follow_up is not None:
             read |= _timed(name, Timed(*read_follow_up(source, follow_up, told)))
-    settle(source, read, _dated_by(columns), told)
+    settle(source, read, _told_by(columns), told)
     frame = pd.DataFrame(read, index=pd.Index(source.sample_ids, name="sample_id", dtype=object))
     frame.loc[~source.within(columns.rows, told)] = np.nan
     # Organs share columns of last contact: what is wrong with them is told once.
@@ -51,12 +51,12 @@ def read_endpoints(source: ClinicalSource, columns: EndpointColumns, found: Foun
     return frame
 
 
-def usual_endpoints(source: ClinicalSource) -> EndpointColumns:
+def usual_endpoints(source: ClinicalSource, found: Found) -> EndpointColumns:
     """The portal's own survival columns where a study has them, and organs in columns named as MSK-MET's."""
     return EndpointColumns(
         sites=_usual_sites(source),
-        os=usual_follow_up(source, "OS"),
-        pfs=usual_follow_up(source, "PFS"),
+        os=usual_follow_up(source, "OS", found),
+        pfs=usual_follow_up(source, "PFS", found),
     )
 
 
@@ -97,9 +97,14 @@ def _dated_from_baseline(columns: EndpointColumns) -> dict[str, FirstEvent]:
     return dated
 
 
-def _dated_by(columns: EndpointColumns) -> dict[str, str]:
-    """Dated endpoints whose clock is the one of ``os``, and the column of their time."""
-    return {name: said.time for name, said in _dated_from_baseline(columns).items()}
+def _told_by(columns: EndpointColumns) -> dict[str, str]:
+    """Endpoints that can contradict others, and the source column of their time or answer."""
+    told = {name: said.time for name, said in _dated_from_baseline(columns).items()}
+    if columns.pfs is not None:
+        told["pfs"] = columns.pfs.time
+    if columns.metastatic is not None:
+        told["metastatic"] = columns.metastatic.column
+    return told
 
 
 def _timed(name: str, timed: Timed) -> Columns:

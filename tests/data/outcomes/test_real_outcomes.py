@@ -60,7 +60,7 @@ def test_a_study_made_like_msk_met_needs_no_study_file_for_its_organs(shared_dat
     assert table is not None
     frame = table.frame.set_index("SAMPLE_ID")
     source = ClinicalSource(frame, frame["PATIENT_ID"].to_numpy(dtype=str), dict.fromkeys(frame, table.name))
-    sites = usual_endpoints(source).sites
+    sites = usual_endpoints(source, found).sites
     assert len(sites) == 20
     assert sites["brain"].column == "DMETS_DX_CNS_BRAIN"
 

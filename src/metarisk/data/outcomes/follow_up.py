@@ -69,14 +69,22 @@ def read_status(
     return event
 
 
-def usual_follow_up(source: ClinicalSource, name: str) -> FollowUp | None:
+def usual_follow_up(source: ClinicalSource, name: str, found: Found) -> FollowUp | None:
     """The portal's own columns, ``OS_MONTHS`` with ``1:DECEASED`` and the like, where a study has them."""
     time, status = f"{name}_MONTHS", f"{name}_STATUS"
     if not {time, status} <= set(source.frame.columns):
         return None
-    values = [value for value in source.frame[status].unique() if value]
+    texts = source.frame[status]
+    values = [str(value) for value in texts[~is_missing(texts)].unique()]
     event = tuple(value for value in values if value.startswith("1:") or value in ("1", "DECEASED"))
     censored = tuple(value for value in values if value.startswith("0:") or value in ("0", "LIVING"))
-    if not (event and censored):
+    if not values:
         return None
-    return FollowUp(time=time, unit="months", status=status, event=event, censored=censored)
+    if not (event or censored):
+        message = "has states of its own, none that begins with 0: or 1:, and was not read"
+        do = f"Declare endpoints.{name.lower()} in a study file."
+        found.append(warning(source.origin[status], message, do, column=status))
+        return None
+    return FollowUp(
+        time=time, unit="months", status=status, event=event or ("1",), censored=censored or ("0",)
+    )
