@@ -20,6 +20,7 @@ BONE: dict[str, Any] = {
     "undated": "at_baseline",
     "end": OS,
 }
+NAN = math.nan
 PARTS = ["site.bone.time_days", "site.bone.event"]
 
 
@@ -95,6 +96,25 @@ def test_a_metastasis_after_the_end_of_survival_is_told(read):
     assert "metastasis is dated after the end of follow-up in 1 samples (S0)" in str(found[0])
     assert frame["metastasis.event"].isna().all()
     assert frame["os.event"].tolist() == [1]
+
+
+def test_a_progression_after_the_end_of_survival_is_told(read):
+    pfs = OS | {"time": "pfs_time", "status": "pfs"}
+    cells = {"pfs": ["dead"], "pfs_time": ["200"], "os": ["dead"], "os_time": ["100"]}
+    frame, found = read({"pfs": pfs, "os": OS}, **cells)
+    assert "column pfs_time: pfs is dated after the end of follow-up in 1 samples (S0)" in str(found[0])
+    assert frame["pfs.event"].isna().all()
+
+
+def test_an_organ_reached_in_a_patient_without_metastasis_is_told(read):
+    said = {
+        "metastatic": {"column": "met", "yes": ["TRUE"], "no": ["FALSE"]},
+        "sites": {"bone": {"column": "bone", "yes": ["Yes"], "no": ["No"]}},
+    }
+    frame, found = read(said, met=["FALSE", "FALSE", "TRUE"], bone=["Yes", "No", "Yes"])
+    assert "column met: an organ was reached, and the patient is said never" in str(found[0])
+    np.testing.assert_array_equal(frame["metastatic"], [NAN, 0, 1])
+    np.testing.assert_array_equal(frame["site.bone"], [1, 0, 1])
 
 
 def test_without_an_end_the_time_is_also_the_last_contact(read):
