@@ -5,6 +5,8 @@ import hashlib
 import importlib
 import json
 import re
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -167,19 +169,28 @@ def test_a_folder_that_exists_is_refused_before_anything_is_asked(
     assert fetch_study("two", out, base_url=file_server.base_url, overwrite=True).licence == "new"
 
 
-def test_an_archive_that_arrived_before_the_disk_was_full_is_not_sent_again(
+def test_an_archive_that_a_full_disk_kept_packed_is_not_sent_again(
     file_server: Any, study_folder: Path, tmp_path: Path
 ) -> None:
-    """What stands after such a try: the archive and its record in the hidden folder, and no folder."""
-    from metarisk.transfer import download
-
+    """A real bound of the system on a file's size, which only the unpacked table reaches."""
+    (study_folder / "data_large.txt").write_bytes(bytes(1_000_000))
     pack(study_folder, file_server.folder / "two.tar.gz")
-    incoming = tmp_path / ".out.incoming" / "two.tar.gz"
-    first = download(f"{file_server.base_url}/two.tar.gz", incoming)
-    inode = incoming.stat().st_ino
-    assert download(f"{file_server.base_url}/two.tar.gz", incoming) == first
-    assert incoming.stat().st_ino == inode
-    assert fetch_study("two", tmp_path / "out", base_url=file_server.base_url).sources == (first,)
+    code = (
+        "import resource, signal, sys\nfrom pathlib import Path\n"
+        "from metarisk.jobs.fetch import fetch_study\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+        "fetch_study('two', Path(sys.argv[1]), base_url=sys.argv[2])\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "out"), file_server.base_url]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "OutputError: two.tar.gz cannot be unpacked (File too large)." in ended.stderr
+    assert names(tmp_path) == [".out.incoming", "served", "two"]
+    record = json.loads((tmp_path / ".out.incoming" / "two.tar.gz.json").read_text())
+    record["fetched_at"] = "earlier"
+    (tmp_path / ".out.incoming" / "two.tar.gz.json").write_text(json.dumps(record))
+    fetched = fetch_study("two", tmp_path / "out", base_url=file_server.base_url)
+    assert [source.fetched_at for source in fetched.sources] == ["earlier"]
     assert names(tmp_path) == ["out", "served", "two"]
 
 

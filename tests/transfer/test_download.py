@@ -167,6 +167,19 @@ def test_a_range_that_is_beyond_the_end_starts_anew(server: Any, target: Path, q
     assert download(url, target, limits=quick).sha256 == SHA
 
 
+def test_a_download_killed_before_it_had_its_name_is_whole(
+    server: Any, target: Path, quick: TransferLimits
+) -> None:
+    url = server.address("/f", server.dropping(CONTENT, after=HALF), server.status(503))
+    with pytest.raises(InputError, match="Run the same again"):
+        download(url, target, limits=quick)
+    target.with_name(f"{target.name}.part").write_bytes(CONTENT)
+    server.address("/f", server.status(416, {"Content-Range": f"bytes */{len(CONTENT)}"}))
+    assert download(url, target, limits=quick).sha256 == SHA
+    assert target.read_bytes() == CONTENT
+    assert server.sent["/f"] == HALF
+
+
 def test_a_trouble_of_the_server_is_waited_out(server: Any, target: Path, quick: TransferLimits) -> None:
     url = server.address("/f", server.status(500), server.status(429), server.whole(CONTENT))
     assert download(url, target, limits=quick).sha256 == SHA
@@ -235,6 +248,30 @@ def test_a_server_that_announces_too_little_is_refused(
     with pytest.raises(InputError, match=r"sends more than the 1000 bytes it announced\. Nothing was kept"):
         download(url, target, limits=quick)
     assert names_beside(target) == []
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "x", "-1"])
+def test_a_length_that_is_none_is_passed_over(
+    length: str, server: Any, target: Path, quick: TransferLimits
+) -> None:
+    url = server.address("/f", server.raw(CONTENT, {"Content-Length": length}))
+    assert download(url, target, limits=quick).sha256 == SHA
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"url": 1, "etag": 2, "last_modified": 3}', '{"version": 1, "bytes": 400000}'],
+)
+def test_a_damaged_record_is_no_record(text: str, server: Any, target: Path, quick: TransferLimits) -> None:
+    url = server.address("/f", server.dropping(CONTENT, after=HALF), server.status(503))
+    with pytest.raises(InputError, match="Run the same again"):
+        download(url, target, limits=quick)
+    target.with_name(f"{target.name}.part.json").write_text(text)
+    server.address("/f", server.whole(CONTENT))
+    download(url, target, limits=quick)
+    target.with_name(f"{target.name}.json").write_text(text)
+    assert download(url, target, limits=quick).sha256 == SHA
+    assert server.sent["/f"] == HALF + 2 * len(CONTENT)
 
 
 def test_a_connection_left_open_after_the_last_byte_is_an_end(

@@ -179,10 +179,12 @@ def _bring(url: str, path: Path, on_progress: OnProgress | None, sha256: str | N
     stage = f"{path.name} (MB)"
 
     def report(done: int, of: int | None) -> None:
-        if on_progress is not None and of is not None:
-            on_progress(stage, -(-done // MB), -(-of // MB))
+        if on_progress is not None:  # of a size that is not told, only the start and the end are
+            on_progress(stage, *((0, 1) if of is None else (-(-done // MB), -(-of // MB))))
 
-    return download(url, path, sha256=sha256, progress=report)
+    got = download(url, path, sha256=sha256, progress=report)
+    report(got.bytes, got.bytes)
+    return got
 
 
 def _notes(study: str, terms: StudyTerms) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ def checked(url: str) -> str:
     Raises
     ------
     InputError
-        If it is not an http(s) address with a host, or holds a password, white space or a control character.
+        If it is not an http(s) address with a host, or holds a password, or anything but printed ASCII.
     """
     reason = _fault(url)
     if reason:
@@ -37,8 +37,8 @@ def redirected(url: str, location: str | None) -> str:
     """
     if not location:
         raise InputError(f"{url} redirects to no address", do="Tell those who run the server.")
-    # Some servers send the characters themselves where their codes should stand.
-    target = checked(quote(urljoin(url, location), safe="%/:=&?~#+!$,;'@()*[]"))
+    # Some servers send bytes where their codes should stand; the library reads them as Latin-1.
+    target = checked(quote(urljoin(url, location), safe="%/:=&?~#+!$,;'@()*[]", encoding="latin-1"))
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise InputError(
             f"{url} redirects to {target}, which is not encrypted",
@@ -49,8 +49,8 @@ def redirected(url: str, location: str | None) -> str:
 
 
 def _fault(url: str) -> str:
-    if any(letter.isspace() or not letter.isprintable() for letter in url):
-        return "holds white space or a control character"
+    if any(not "!" <= letter <= "~" for letter in url):
+        return "holds white space, a control character or a letter that is not ASCII"
     try:
         parts = urlsplit(url)
         port_is_sound = parts.port is None or parts.port > 0

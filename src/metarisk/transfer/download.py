@@ -23,7 +23,7 @@ Progress = Callable[[int, int | None], None]
 
 OK, PARTIAL, NOT_MODIFIED, OUT_OF_RANGE = 200, 206, 304, 416
 COME_BACK = (408, 425, 429)
-CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -122,8 +122,9 @@ def _try_once(goal: _Goal, part: Part) -> Downloaded:
     with reply.stream:
         if reply.status == NOT_MODIFIED and here is not None:
             return _kept(goal, here)
-        resumed = _begin(goal, part, reply)
-        _receive(goal, part, reply)
+        resumed = _nothing_is_missing(part, reply) or _begin(goal, part, reply)
+        if reply.status != OUT_OF_RANGE:
+            _receive(goal, part, reply)
     return _accept(goal, part, resumed=resumed)
 
 
@@ -142,6 +143,11 @@ def _kept(goal: _Goal, here: Downloaded) -> Downloaded:
         return here
     record_of(goal.path).unlink()
     raise DroppedError("has not changed, but the file here has been altered since")
+
+
+def _nothing_is_missing(part: Part, reply: Reply) -> bool:
+    """True where all had arrived and only the name was missing; for another version the answer is the file."""
+    return reply.status == OUT_OF_RANGE and reply.header("Content-Range") == f"bytes */{part.size}"
 
 
 def _begin(goal: _Goal, part: Part, reply: Reply) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from metarisk.files import written
 from metarisk.transfer.reply import Reply
@@ -80,8 +79,7 @@ def write_version(path: Path, version: Version) -> None:
 
 def read_version(path: Path) -> Version | None:
     """A version that `write_version` wrote, None if there is none that can be read."""
-    tree = _read(path, Version)
-    return Version(**tree) if tree is not None else None
+    return _version(_read(path))
 
 
 def write_record(path: Path, record: Downloaded) -> None:
@@ -91,10 +89,14 @@ def write_record(path: Path, record: Downloaded) -> None:
 
 def read_record(path: Path) -> Downloaded | None:
     """What `write_record` wrote of a file that still has that size, else None."""
-    tree = _read(record_of(path), Downloaded)
-    if tree is None or not path.is_file() or path.stat().st_size != tree["bytes"]:
+    tree = _read(record_of(path))
+    version = _version(tree.get("version"))
+    size, sha256, fetched_at = (tree.get(key) for key in ("bytes", "sha256", "fetched_at"))
+    if version is None or not isinstance(sha256, str) or not isinstance(fetched_at, str):
         return None
-    return Downloaded(**{**tree, "version": Version(**tree["version"])})
+    if not isinstance(size, int) or not path.is_file() or path.stat().st_size != size:
+        return None
+    return Downloaded(version, size, sha256, fetched_at)
 
 
 def _write(path: Path, tree: dict[str, object]) -> None:
@@ -102,10 +104,18 @@ def _write(path: Path, tree: dict[str, object]) -> None:
         draft.write_text(json.dumps(tree, indent=2) + "\n", encoding="utf-8")
 
 
-def _read(path: Path, kind: type[Version] | type[Downloaded]) -> dict[str, Any] | None:
+def _read(path: Path) -> dict[str, object]:
+    """Keys of a JSON file, none if it is not there or is something else."""
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        return {}
+    return tree if isinstance(tree, dict) else {}
+
+
+def _version(tree: object) -> Version | None:
+    """A version whose marks may stand in a header."""
+    if not isinstance(tree, dict) or set(tree) != {"url", "etag", "last_modified"}:
         return None
-    known = {field.name for field in fields(kind)}
-    return tree if isinstance(tree, dict) and set(tree) == known else None
+    sound = all(isinstance(value, str) and value.isascii() and value.isprintable() for value in tree.values())
+    return Version(**tree) if sound else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from metarisk.transfer.address import redirected
 from metarisk.transfer.limits import TransferLimits
 
 REDIRECTS = (301, 302, 303, 307, 308)
+COUNT = re.compile(r"[0-9]{1,18}")  # any longer is no size of a file
 BLOCK_BYTES = 1 << 18
 
 
@@ -55,13 +57,13 @@ class Reply:
         return self.stream.status
 
     def header(self, name: str) -> str:
-        """A header without the white space around it, empty if the reply has none."""
-        return (self.stream.headers.get(name) or "").strip()
+        """A header as one line, empty if the reply has none."""
+        return " ".join((self.stream.headers.get(name) or "").split())
 
     def number(self, name: str) -> int | None:
         """A header that is a count, None if it is not there or is none."""
         text = self.header(name)
-        return int(text) if text.isascii() and text.isdigit() else None
+        return int(text) if COUNT.fullmatch(text) else None
 
 
 def ask(url: str, headers: Mapping[str, str], limits: TransferLimits) -> Reply:
