@@ -172,7 +172,7 @@ def _incoming(out: Path, overwrite: bool) -> Iterator[Path]:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
         raise
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _bring(url: str, path: Path, on_progress: OnProgress | None, sha256: str | None = None) -> Downloaded:

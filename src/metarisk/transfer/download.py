@@ -146,7 +146,7 @@ def _kept(goal: _Goal, here: Downloaded) -> Downloaded:
 
 
 def _nothing_is_missing(part: Part, reply: Reply) -> bool:
-    """True where all had arrived and only the name was missing; for another version the answer is the file."""
+    """True where all had arrived but the name; a server that has another version by now sends that."""
     return reply.status == OUT_OF_RANGE and reply.header("Content-Range") == f"bytes */{part.size}"
 
 
