@@ -97,9 +97,9 @@ def direct_columns(
 def _altered_columns(table: AssayTable, min_alterations: int) -> tuple[DirectColumn, ...]:
     """Channels of genes that are altered in enough samples, channel by channel."""
     if table.assay in CALLS:
-        altered = np.nan_to_num(table.values) != 0
+        altered = table.values > 0
     else:
-        altered = np.abs(np.nan_to_num(comparable(table, table.genes)))[..., None] >= ALTERED_LEVEL
+        altered = np.abs(comparable(table, table.genes))[..., None] >= ALTERED_LEVEL
     counts = altered.sum(axis=0).T  # (C, G)
     channels = ASSAYS[table.assay].channels
     return tuple(

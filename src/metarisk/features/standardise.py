@@ -81,8 +81,10 @@ def columns_of(table: AssayTable, genes: tuple[str, ...]) -> FloatArray:
     """Values of the genes asked for, NaN for genes that the table lacks, shape (N, Ga, C); a copy."""
     position = {gene: index for index, gene in enumerate(table.genes)}
     found = np.array([position.get(gene, -1) for gene in genes], dtype=np.intp)
+    if (found >= 0).all():
+        return np.take(table.values, found, axis=1)
     values = np.full((len(table.sample_ids), len(genes), table.values.shape[2]), np.nan, dtype=np.float32)
-    values[:, found >= 0] = table.values[:, found[found >= 0]]
+    values[:, found >= 0] = np.take(table.values, found[found >= 0], axis=1)
     return values
 
 

@@ -102,8 +102,8 @@ class FeatureTransform:
         for assay, scale in self.scales.items():
             table = cohort.assays.get(assay) or _absent(assay, cohort)
             values = apply_scale(table, scale)
-            measured = ~np.isnan(values[..., 0])
-            assays[assay] = AssayInput(np.nan_to_num(values), measured)
+            known = ~np.isnan(values)
+            assays[assay] = AssayInput(np.where(known, values, np.float32(0.0)), known[..., 0])
             flat.append(flat_values(values, scale, self.direct[assay]))
         flat.append(numbers_of(cohort.clinical, self.numeric))
         flat += [one_hot(cohort.clinical, name, levels) for name, levels in self.levels.items()]
