@@ -91,7 +91,8 @@ class AssayFile(Section):
     part
         Which matrix of an ``.h5ad`` or ``.h5mu``.
     each
-        Names that take the place of ``{}`` in ``file``, one matrix each.
+        Names that take the place of ``{}`` in ``file``, and in ``cohort`` where it stands there too; one
+        matrix each.
     sheet
         Where each sample has a file of its own.
     unit
@@ -194,7 +195,9 @@ class AssayFile(Section):
         if not self.each:
             yield self
         for name in self.each:
-            yield self.model_copy(update={"file": Path(str(self.file).replace(EACH, name)), "each": ()})
+            file = Path(str(self.file).replace(EACH, name))
+            cohort = None if self.cohort is None else self.cohort.replace(EACH, name)
+            yield self.model_copy(update={"file": file, "cohort": cohort, "each": ()})
 
 
 class CallsFile(Section):

@@ -510,3 +510,16 @@ def test_antibodies_keep_their_genes_when_r_has_changed_their_names(folder):
     folder.assay("p.tsv", unit="z_score", assay="protein")
     assert folder.read().assays[Assay.PROTEIN].genes == ("NKX2-1", "PIK3CA", "YWHAB")
     assert "3 antibodies are against phosphorylation sites or other states of a protein" in folder.told()
+
+
+def test_each_cohort_has_a_file_of_its_name(folder, values):
+    folder.clinical["cohort"] = ["a", "a", "b", "b"]
+    folder.clinical["sample"] = ["s1", "s2", "s1", "s2"]
+    folder.say(cohort_column="cohort")
+    for name, shift in (("a", 0.0), ("b", 1.0)):
+        frame = pd.DataFrame({"gene": GENES, "s1": values[:, 0] + shift, "s2": values[:, 1] + shift})
+        frame.to_parquet(folder.path / f"{name}.parquet")
+    folder.assay("{}.parquet", each=["a", "b"], cohort="{}")
+    table = folder.read().assays[Assay.EXPRESSION]
+    assert table.sample_ids.tolist() == ["a:s1", "a:s2", "b:s1", "b:s2"]
+    np.testing.assert_allclose(table.values[2:], table.values[:2] + 1, rtol=1e-6)
