@@ -285,6 +285,17 @@ def test_a_table_outside_the_folder_is_refused(folder):
     assert "names a file outside the study's folder" in folder.told("error")[0]
 
 
+def test_a_study_folder_has_tables_of_dated_values_too(study_folder):
+    (study_folder / "serial.tsv").write_text("id\tday\tratio\nP1\t-3\t2.5\nP1\t30\t4\n")
+    (study_folder / "metarisk_study.yaml").write_text(
+        "name: two\nfolder: .\ndated:\n"
+        "  - {file: serial.tsv, patient_column: id, time: day, unit: days, values: {nlr: ratio}}\n"
+    )
+    cohort = read_study(study_folder)
+    np.testing.assert_array_equal(cohort.clinical["nlr"], [2.5, NAN])
+    assert at_times(cohort, [60]).clinical["nlr"].iloc[0] == 4
+
+
 def test_the_real_serial_samples_are_read(shared_data):
     study = Path(__file__).parents[2] / "configs" / "studies" / "liquid.yaml"
     cohort = read_study(study, data_root=shared_data)

@@ -25,6 +25,15 @@ def no_dated_values() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in DATED_COLUMNS.items()})
 
 
+def unite_dated(*tables: pd.DataFrame) -> pd.DataFrame:
+    """One table of several, sorted by patient, time and variable."""
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return no_dated_values()
+    order = ["patient_id", "time_days", "variable"]
+    return pd.concat(filled, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
+
+
 def check_dated(dated: pd.DataFrame) -> None:
     """Refuse a table that is not one of dated values; raises `InputError`."""
     if list(dated.columns) != list(DATED_COLUMNS):

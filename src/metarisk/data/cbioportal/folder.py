@@ -27,8 +27,10 @@ from metarisk.data.cbioportal.scope import PROFILE_COLUMNS, Scope, scope_of
 from metarisk.data.cbioportal.timeline import is_timeline, read_timeline
 from metarisk.data.clinical import map_clinical
 from metarisk.data.cohort import AssayTable
+from metarisk.data.dated import unite_dated
 from metarisk.data.endpoints import read_endpoints, usual_endpoints
 from metarisk.data.found import Found, warning
+from metarisk.data.plain.dated import read_dated
 from metarisk.data.profile import Seen, panel_names, profile_of
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.source import keep_rows, tell_repeated_patients, tell_unknown_samples
@@ -75,7 +77,7 @@ def read_folder(setting: Setting, found: Found) -> Parts | None:
     tell_samples_lost(setting.folder, whole.sample_ids, found)
     source = keep_rows(whole, setting.study.keep, found)
     tell_repeated_patients(source, found)
-    build = declared_build(setting.study.build, setting.folder, metas, found)
+    build = declared_build(setting.study.build, setting.folder, found)
     scope = scope_of(replace(setting, build=build), metas, whole, source, found)
     _tell_left_out(metas, found)
     alterations, shown_build = read_alterations(metas, scope, found)
@@ -87,7 +89,9 @@ def read_folder(setting: Setting, found: Found) -> Parts | None:
         read_endpoints(source, columns, found),
         (*alterations, *matrices),
         _files(setting, metas),
-        read_timeline(metas, source, setting.study, found),
+        unite_dated(
+            read_timeline(metas, source, setting.study, found), read_dated(setting, whole, source, found)
+        ),
         build or shown_build,
     )
 
@@ -129,6 +133,7 @@ def _is_clinical(meta: Meta) -> bool:
 
 def _files(setting: Setting, metas: Sequence[Meta]) -> tuple[Path, ...]:
     found = [*setting.folder.glob("meta_*.txt"), *(meta.file for meta in metas)]
+    found += [setting.folder / dated.file for dated in setting.study.dated]
     if setting.panels is not None and setting.panels.is_file():
         found.append(setting.panels)
     return tuple(found)

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.config.study import DatedFile, ExtraNumber
-from metarisk.data.dated import DATED_COLUMNS, no_dated_values
+from metarisk.data.dated import DATED_COLUMNS, no_dated_values, unite_dated
 from metarisk.data.found import Found, error, warning
 from metarisk.data.outcomes.times import DAYS_PER
 from metarisk.data.plain.place import inside
@@ -39,15 +39,13 @@ def read_dated(setting: Setting, whole: ClinicalSource, source: ClinicalSource, 
         patient at one time, and patients that one of the tables does not have.
     """
     tables = [_read(declared, setting, whole, source, found) for declared in setting.study.dated]
-    if not sum(map(len, tables)):
-        return no_dated_values()
-    joined = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    joined = unite_dated(*tables)
     several = joined.duplicated(KEY, keep=False).to_numpy(dtype=bool)
     if several.any():
         patients = first_ten(sorted(set(joined["patient_id"][several])))
         message = f"two tables date the same values ({patients})"
         found.append(error("dated", message, "Keep each value in one of them."))
-    return joined.sort_values(KEY, kind="stable", ignore_index=True)
+    return joined
 
 
 def _read(
