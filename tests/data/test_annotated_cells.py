@@ -137,6 +137,11 @@ def test_cells_without_a_sample_are_counted_and_left_out(cells):
     np.testing.assert_allclose(cells.expression(), cells.by_hand(np.arange(CELLS) >= 6), rtol=1e-6)
 
 
+def test_a_sample_called_na_is_a_sample(cells):
+    cells.data.obs["donor"] = np.where(cells.donor == "d1", "NA", cells.donor)
+    assert "samples are not in the clinical table (NA)" in cells.told()
+
+
 def test_samples_named_by_numbers_keep_their_letters(cells):
     cells.data.obs["donor"] = np.where(cells.donor == "d1", 1, 2)
     assert "samples are not in the clinical table (1, 2)" in cells.told()
@@ -251,13 +256,14 @@ def many_cells(path: Path, cells: int, genes: int, per_cell: int) -> None:
 
 
 PEAK = """
-import resource, sys
+import sys
 from pathlib import Path
 from metarisk.config.study import CellsFile
 from metarisk.data.annotated.cells import sum_cells
 declared = CellsFile(file="x.h5ad", sample_column="donor", cell_type_column="kind", fewest_cells=1)
 sums = sum_cells(Path(sys.argv[1]), declared)
-print(int(sums.counts.sum()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+(peak,) = [line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")]
+print(int(sums.counts.sum()), int(peak) // 1024)
 """
 
 
@@ -269,16 +275,16 @@ def peak_of_summing(path: Path) -> tuple[int, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from Linux")
 def test_memory_does_not_grow_with_the_number_of_cells(tmp_path):
     peaks = {}
     for cells in (50_000, 200_000):
         many_cells(tmp_path / "x.h5ad", cells, genes=2000, per_cell=100)
         total, peaks[cells] = peak_of_summing(tmp_path / "x.h5ad")
         with h5py.File(tmp_path / "x.h5ad") as file:
-            assert total == int(file["X/data"][()].sum())
-    print(peaks)
+            assert total == int(file["X/data"][()].sum(dtype=np.float64))
     assert peaks[200_000] - peaks[50_000] < 16, peaks
-    assert peaks[200_000] < 600, peaks
+    assert peaks[200_000] < 400, peaks
 
 
 def test_sums_of_cells_are_exact(tmp_path):

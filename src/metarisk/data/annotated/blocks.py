@@ -11,8 +11,8 @@ from scipy import sparse
 
 from metarisk.errors import InputError
 
-# Values held at a time: 4 M of them and their indices are about 50 MB.
-VALUES_AT_A_TIME = 4_000_000
+# Values in a block: with their indices, in two blocks and their product, they take some 30 MB.
+VALUES_AT_A_TIME = 1_000_000
 # Pointers read at a time.
 POINTERS_AT_A_TIME = 1_000_000
 

@@ -29,6 +29,7 @@ from metarisk.errors import InputError, first_ten
 
 # No logarithm of a count of one cell reaches 2**30, and few are above 20; counts and CPM go higher.
 HIGHEST_LOG = 20.0
+CELLS_AT_A_TIME = 100_000
 
 
 class Codes(NamedTuple):
@@ -87,21 +88,23 @@ def sum_cells(path: Path, declared: CellsFile) -> CellSums:
     with opened(path) as file:
         group = annotated_group(file, declared.part.modality)
         matrix = find_matrix(group, declared.part.layer)
-        samples = _codes(group, declared.sample_column)
+        samples = _codes(group, declared.sample_column, frozenset({""}))
         typed = declared.cell_type_column
-        types = Codes((), np.full(len(samples.codes), -1)) if typed is None else _codes(group, typed)
+        nothing = Codes((), np.full(len(samples.codes), -1, dtype=np.int8))
+        types = nothing if typed is None else _codes(group, typed, MISSING)
         genes = gene_names(group, declared.part)
         check_shape(matrix, len(samples.codes), len(genes))
         check_size(8 * len(samples.names) * len(genes), group, "the sums of its samples")
         counts = _sum_counts(matrix, samples, group)
-    inside = samples.codes >= 0
-    cells = np.bincount(samples.codes[inside], minlength=len(samples.names))
-    of_type = _cross(samples, types)
-    return CellSums(samples.names, genes, counts, cells, types.names, of_type, int((~inside).sum()))
+    pairs = _count_pairs(samples, types)
+    nowhere = int(pairs[-1].sum())
+    return CellSums(
+        samples.names, genes, counts, pairs[:-1].sum(axis=1), types.names, pairs[:-1, :-1], nowhere
+    )
 
 
-def _codes(group: Any, column: str) -> Codes:
-    """Codes of a column; cells that say "not known" have none."""
+def _codes(group: Any, column: str, unknown: frozenset[str]) -> Codes:
+    """Codes of a column; cells that hold nothing, or one of these words in upper case, have none."""
     values = obs_column(group, column)
     held = (
         values.array
@@ -109,20 +112,20 @@ def _codes(group: Any, column: str) -> Codes:
         else pd.Categorical(cells_as_text(values))
     )
     names = cells_as_text(pd.Series(held.categories)).tolist()
-    known = [position for position, name in enumerate(names) if name.upper() not in MISSING]
+    known = [position for position, name in enumerate(names) if name.upper() not in unknown]
     new_code = np.full(len(names) + 1, -1)  # the last one answers to -1
     new_code[known] = np.arange(len(known))
     smallest = np.min_scalar_type(-max(1, len(known)))
     return Codes(tuple(names[position] for position in known), new_code.astype(smallest)[held.codes])
 
 
-def _cross(rows: Codes, columns: Codes) -> NDArray[np.int64]:
-    """Cells of each pair of values, shape (row values, column values)."""
-    both = (rows.codes >= 0) & (columns.codes >= 0)
-    shape = (len(rows.names), len(columns.names))
-    ones = np.ones(int(both.sum()), dtype=np.int64)
-    pairs = sparse.coo_array((ones, (rows.codes[both], columns.codes[both])), shape=shape)
-    return np.asarray(pairs.toarray(), dtype=np.int64)
+def _count_pairs(rows: Codes, columns: Codes) -> NDArray[np.int64]:
+    """Cells of each pair of values, shape (row values + 1, column values + 1); the last ones are unknown."""
+    pairs = np.zeros((len(rows.names) + 1, len(columns.names) + 1), dtype=np.int64)
+    for start in range(0, len(rows.codes), CELLS_AT_A_TIME):
+        part = slice(start, start + CELLS_AT_A_TIME)
+        np.add.at(pairs, (rows.codes[part], columns.codes[part]), 1)
+    return pairs
 
 
 def _sum_counts(matrix: StoredMatrix, samples: Codes, group: Any) -> NDArray[np.float64]:
