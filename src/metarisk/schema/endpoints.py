@@ -58,7 +58,7 @@ def time_column(endpoint: str) -> str:
 
 
 def event_column(endpoint: str) -> str:
-    """Column that holds the event code: 0 censored, 1 .. the causes of `TIMED`, NaN unknown."""
+    """Column that holds the event code: 0 censored, 1 .. the causes of its `TimedEndpoint`, NaN unknown."""
     return f"{endpoint}.event"
 
 

@@ -92,6 +92,14 @@ def test_one_endless_time_among_many_is_a_slip(read, days):
     assert frame["os.event"].isna().sum() == 1
 
 
+def test_two_typing_errors_do_not_change_the_unit_of_a_large_cohort(read):
+    months = np.tile(np.arange(5.0, 65.0), 6)
+    months[[3, 8]] = 5_000
+    _, found = read(os("months"), time=text(months, 1.0), status=["0"] * 360)
+    assert [finding.level for finding in found] == ["warning"]
+    assert "times longer than 60 years when read as months in 2 samples (S3, S8)" in str(found[0])
+
+
 def test_ages_that_are_days_are_named(read):
     ages = {
         "baseline": "base",

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from metarisk.config.study_endpoints import TimeUnit, UnitOfRows
 from metarisk.data.found import Found, error
-from metarisk.data.source import ClinicalSource, tell_slip
+from metarisk.data.source import SLIP_SHARE, ClinicalSource, tell_slip
 from metarisk.schema.endpoints import DAYS_PER_MONTH, DAYS_PER_YEAR
 
 FloatArray = NDArray[np.float64]
@@ -94,7 +94,7 @@ def _guess(days: FloatArray, unit: str) -> tuple[str, str]:
     if np.median(days) > LONGEST_MEDIAN_DAYS:
         return _other_unit(days, unit, shorter=True), "a median above 15 years"
     endless = int((days > LONGEST_FOLLOW_UP_DAYS).sum())
-    if endless > 1:
+    if endless > SLIP_SHARE * len(days):
         return _other_unit(days, unit, shorter=True), f"{endless} values above 60 years"
     fractional = np.mean(days == np.rint(days)) < 0.5
     longest = SHORTEST_FRACTIONAL_DAYS if fractional else SHORTEST_FOLLOW_UP_DAYS

@@ -13,7 +13,7 @@ from metarisk.data.dated import DATED_COLUMNS, no_dated_values, unite_dated
 from metarisk.data.found import Found, error, warning
 from metarisk.data.outcomes.times import DAYS_PER
 from metarisk.data.plain.place import inside
-from metarisk.data.plausible import other_unit
+from metarisk.data.plausible import odd_cohorts, other_unit
 from metarisk.data.setting import Setting
 from metarisk.data.source import COHORT_SEPARATOR, ClinicalSource
 from metarisk.data.text import TextTable, check_ids, is_missing, read_text, require_columns
@@ -132,7 +132,12 @@ def _values(
         message = f"{outside.sum()} values lie outside {allowed.low:g}..{allowed.high:g}{looks}"
         do = f"{variable} is in {allowed.unit}: correct the values, or name their scale."
         found.append(error(table.name, message, do, lines=table.lines(outside), column=column))
-    return np.where(outside, np.nan, values)
+    inside: FloatArray = np.where(outside, np.nan, values)
+    for guess in odd_cohorts(variable, inside, np.full(len(inside), "")).values():
+        message = f"{variable} is declared in {allowed.unit}, but its values look like {guess}"
+        do = "Name their scale, or correct them; nothing is converted by a guess."
+        found.append(error(table.name, message, do, column=column))
+    return inside
 
 
 def _allowed(variable: str, extras: Mapping[str, ExtraNumber]) -> NumericColumn:
