@@ -123,6 +123,7 @@ def test_every_row_names_a_source_that_the_head_of_the_file_explains():
         ("p.G12D", 12, 12, "G"),
         ("p.Gly12Asp", 12, 12, "G"),
         ("p.(G12D)", 12, 12, "G"),
+        ("ENSP00000256078.4:p.Gly12Asp", 12, 12, "G"),
         ("G12D", 12, 12, "G"),
         ("p.E746_A750del", 746, 750, "E"),
         ("p.Glu746_Ala750del", 746, 750, "E"),
@@ -182,6 +183,13 @@ def test_without_residue_and_build_nobody_can_tell():
     assert np.isnan(call("KRAS", place="12:25398284:C>A", build=""))
     assert np.isnan(call("KRAS"))
     assert call("RB1") == 0  # a gene without hotspots needs no position
+
+
+def test_a_gene_whose_codons_are_not_all_placed_in_a_build_is_not_ruled_out_by_place():
+    assert call("PIK3R1", place="5:67591097:A>G", build="hg19") == 1
+    assert call("PIK3R1", place="5:67591001:A>G", build="hg19") == 0
+    assert np.isnan(call("PIK3R1", place="5:68295173:A>G", build="hg38"))
+    assert call("PIK3R1", place="5:68295173:A>G", build="hg38", change="p.K10R") == 0
 
 
 def test_at_a_codon_a_silent_or_a_stopping_base_does_not_count():

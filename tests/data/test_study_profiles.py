@@ -292,6 +292,13 @@ def test_a_case_list_of_variants_says_who_was_measured_for_them(tiny):
     assert read_study(tiny.write()).assays[Assay.FUSION].units.tolist() == ["calls", "", "calls", ""]
 
 
+def test_the_case_list_says_who_the_meta_files_panel_holds_for(tiny):
+    tiny.drop("meta_gene_panel_matrix.txt", "data_gene_panel_matrix.txt")
+    tiny.put("meta_mutations.txt", tiny.files["meta_mutations.txt"] + "gene_panel: BIG\n")
+    tiny.put("case_lists/list.txt", "stable_id: tiny_sequenced\ncase_list_ids: S1\tS3\tS4\n")
+    assert read_study(tiny.write()).assays[Assay.MUTATION].panels.tolist() == ["BIG", "", "BIG", "BIG"]
+
+
 def test_only_the_genes_that_a_study_reads_are_there(tiny):
     tiny.put("genes.txt", "symbol\tname\nTP53\ta\nKRAS\tb\n")
     tiny.put("metarisk_study.yaml", "name: tiny\nfolder: .\nonly_genes: genes.txt\n")

@@ -72,8 +72,14 @@ def test_without_dated_samples_times_count_from_the_timelines_zero(tiny):
 def test_a_patient_without_a_dated_sample_has_no_clock_where_others_have(tiny):
     specimens = "".join(line for line in SPECIMENS.splitlines(keepends=True) if "S2" not in line)
     with_timeline(tiny, specimens=specimens)
-    assert "1 patients have no dated sample, and their values were left out" in tiny.told()
+    assert "1 patients have samples without a date and were left out" in tiny.told()
     assert {patient for patient, *_ in values(read_study(tiny.folder))} == {"P1", "P3"}
+
+
+def test_a_patient_with_one_undated_sample_has_no_clock_for_nobody_knows_the_first(tiny):
+    specimens = "".join(line for line in SPECIMENS.splitlines(keepends=True) if "S4" not in line)
+    with_timeline(tiny, specimens=specimens)
+    assert {patient for patient, *_ in values(read_study(tiny.write()))} == {"P1", "P2"}
 
 
 def test_the_first_of_several_events_dates_a_sample_and_the_older_column_names_it(tiny):

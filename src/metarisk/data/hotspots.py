@@ -29,8 +29,8 @@ _CODE = dict(
 _OPPOSITE = str.maketrans("ACGT", "TGCA")
 _THREE_LETTERS = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrVal"
 _ONE_LETTER = {_THREE_LETTERS[3 * n : 3 * n + 3]: letter for n, letter in enumerate("ARNDCQEGHILKMFPSTWYV")}
-# p.G12D, p.Gly12Asp, p.E746_A750del; the letter and number of the first residue, the number of the last.
-_CHANGE = r"^(?:p\.)?\(?([A-Z][a-z]{2}|[A-Z*])(\d+)(?:_(?:[A-Z][a-z]{2}|[A-Z*])(\d+))?"
+# p.G12D, p.Gly12Asp, ENSP1:p.E746_A750del: letter and number of the first residue, number of the last.
+_CHANGE = r"^(?:[^:]*:)?(?:p\.)?\(?([A-Z][a-z]{2}|[A-Z*])(\d+)(?:_(?:[A-Z][a-z]{2}|[A-Z*])(\d+))?"
 _POSITION = r"^(\d+)(?:-(\d+))?"
 
 
@@ -130,7 +130,7 @@ def hotspot_calls(
         Of the places; empty text if it is not known: then they tell nothing.
     """
     concerned = pd.Index(genes).isin([spot.gene for spot in hotspots()]) & (kinds != "")
-    by_place = places.known & bool(build)
+    by_place = places.known & ~pd.Index(genes).isin(_genes_without_a_place(build))
     calls = np.zeros(len(genes), dtype=np.float32)
     calls[concerned & ~residues.known & ~by_place] = np.nan
     rows = np.flatnonzero(concerned)
@@ -142,6 +142,11 @@ def hotspot_calls(
             calls[fits[_at_residue(spot, residues, fits)]] = 1.0
             calls[fits[_at_place(spot, places, fits, build)]] = 1.0
     return calls
+
+
+def _genes_without_a_place(build: str) -> list[str]:
+    """Genes with a hotspot that has no place in a build: there no place can rule all of them out."""
+    return [spot.gene for spot in hotspots() if build not in spot.spans]
 
 
 def _hotspot(row: Mapping[str, str]) -> Hotspot:

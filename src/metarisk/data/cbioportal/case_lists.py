@@ -14,12 +14,13 @@ from metarisk.errors import first_ten
 from metarisk.schema.assays import Assay
 
 FOLDER = "case_lists"
-# Assay <- the category that a list names, or the file name that stands for it.
+# Assay <- the category that a list names, the end of its stable id, or the file name that stands for it.
 CATEGORY_OF = {
     "all_cases_with_mutation_data": Assay.MUTATION,
     "all_cases_with_cna_data": Assay.COPY_NUMBER,
     "all_cases_with_sv_data": Assay.FUSION,
 }
+SUFFIX_OF = {"_sequenced": Assay.MUTATION, "_cna": Assay.COPY_NUMBER, "_sv": Assay.FUSION}
 FILE_OF = {
     "cases_sequenced.txt": Assay.MUTATION,
     "cases_cna.txt": Assay.COPY_NUMBER,
@@ -65,7 +66,7 @@ def read_case_lists(folder: Path, found: Found) -> Mapping[Assay, frozenset[str]
     listed: dict[Assay, frozenset[str]] = {}
     for path in sorted((folder / FOLDER).glob("*.txt")):
         fields = read_fields(path, found)
-        assay = CATEGORY_OF.get(fields.get("case_list_category", ""), FILE_OF.get(path.name))
+        assay = _assay_of(fields, path.name)
         if assay is not None and "case_list_ids" in fields:
             ids = frozenset(fields["case_list_ids"].split())
             listed[assay] = listed.get(assay, frozenset()) | ids
@@ -73,3 +74,12 @@ def read_case_lists(folder: Path, found: Found) -> Mapping[Assay, frozenset[str]
         for assay in _AS_SEQUENCED:
             listed.setdefault(assay, listed[Assay.MUTATION])
     return listed
+
+
+def _assay_of(fields: Mapping[str, str], file: str) -> Assay | None:
+    category = fields.get("case_list_category", "")
+    if category in CATEGORY_OF:
+        return CATEGORY_OF[category]
+    stable_id = fields.get("stable_id", "")
+    by_suffix = (assay for suffix, assay in SUFFIX_OF.items() if stable_id.endswith(suffix))
+    return next(by_suffix, FILE_OF.get(file))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,33 +63,19 @@ def licence_of(fields: Mapping[str, str]) -> str:
     return f"{licence}; cite {citation}" if citation else licence
 
 
-def declared_build(study: str | None, folder: Path, metas: Sequence[Meta], found: Found) -> str:
-    """Genome build by the study file, else by the study's meta files; empty text if none names it.
-
-    Parameters
-    ----------
-    study
-        Build by the study file.
-    metas
-        Those of segments name a build too (``reference_genome_id``).
-    """
+def declared_build(study: str | None, folder: Path, found: Found) -> str:
+    """Genome build by the study file, else by meta_study.txt; empty text if neither names one."""
     ignored: Found = []
     path = folder / META_STUDY
     named = read_fields(path, ignored).get("reference_genome", "") if path.is_file() else ""
-    told = {META_STUDY: named} | {
-        meta.file.name: meta.fields["reference_genome_id"]
-        for meta in metas
-        if "reference_genome_id" in meta.fields
-    }
-    builds = {file: build_named(name) for file, name in told.items() if name}
-    for file, build in builds.items():
-        if not build:
-            message = f"names reference genome {told[file]!r}, which metarisk does not read"
-            found.append(error(file, message, "Use data of hg19 (GRCh37) or hg38 (GRCh38)."))
-        elif build != (study or next(iter(builds.values()))):
-            message = f"names {build}, but {'the study file' if study else META_STUDY} says another build"
-            found.append(error(file, message, "Correct the one that is wrong."))
-    return study or next((build for build in builds.values() if build), "")
+    build = build_named(named)
+    if named and not build:
+        message = f"names reference genome {named!r}, which metarisk does not read"
+        found.append(error(META_STUDY, message, "Use data of hg19 (GRCh37) or hg38 (GRCh38)."))
+    if build and study and build != study:
+        message = f"names {build}, but the study file says {study}"
+        found.append(error(META_STUDY, message, "Correct the one that is wrong."))
+    return study or build
 
 
 def tell_study(folder: Path, found: Found) -> None:

@@ -74,8 +74,12 @@ class Scope:
 
     def panel_names(self, assay: Assay, meta: Meta, altered: NDArray[np.str_]) -> pd.Series:
         """Panel of each sample that an assay of alterations measured, index sample id."""
-        column = self.panel_column(assay, meta)
-        return panel_names(self.samples, column, self.listed.get(assay), altered)
+        listed = self.listed.get(assay)
+        names = panel_names(self.samples, self.panel_column(assay, meta), listed, altered)
+        if meta.panel and listed is not None:
+            # The meta file's panel holds for every sample of the profile; the case list says which those are.
+            names = names[names.index.isin(listed | set(altered))]
+        return names
 
 
 def scope_of(

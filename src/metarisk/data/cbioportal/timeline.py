@@ -84,9 +84,10 @@ def _first_sample_days(
         do = "Add SPECIMEN events with SAMPLE_ID to count from the sample."
         found.append(warning(file, message, do))
         return None
-    first = of_samples.groupby(source.patient_ids).min().dropna()
-    undated = len(set(source.patient_ids)) - len(first)
-    also = f"; {undated} patients have no dated sample, and their values were left out" if undated else ""
+    # Where one of a patient's samples has no date, nobody knows which was the first.
+    undated = set(source.patient_ids[of_samples.isna().to_numpy()])
+    first = of_samples.groupby(source.patient_ids).min().drop(sorted(undated))
+    also = f"; {len(undated)} patients have samples without a date and were left out" if undated else ""
     message = f"dates the samples of {len(first)} patients: times count from each one's first sample{also}"
     found.append(warning(file, message, "Nothing to do."))
     return {str(patient): float(day) for patient, day in first.items()}
