@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from metarisk.data import read_study
 from metarisk.schema.assays import Assay
 
 
@@ -141,3 +143,66 @@ def test_what_keep_leaves_out_stays_out_although_it_has_an_assay(folder):
     folder.study["keep"] = {"response": ["1"]}
     with_an_assay_of(folder, "00123", "1E5", "new")
     assert folder.read().sample_ids.tolist() == ["00123", "x-4", "new"]
+
+
+def test_samples_without_a_row_still_find_their_patient(folder):
+    folder.say(assays_only="keep", patient_pattern=r"^(P\d+)-\d$")
+    with_an_assay_of(folder, "00123", "P7-1", "P7-2")
+    cohort = folder.read()
+    assert cohort.patient_ids.tolist()[-2:] == ["P7", "P7"]
+    assert "1 patients have several samples (P7)" in folder.told()
+
+
+def test_samples_without_a_row_keep_their_cohort(folder):
+    folder.clinical["cohort"] = ["a", "a", "b", "b"]
+    folder.say(assays_only="keep", cohort_column="cohort", patient_pattern=r"^(P\d+)-\d$")
+    folder.put("c.tsv", "gene P7-1 x-4", "TP53 1 0")
+    folder.assay("c.tsv", unit="discrete", assay="copy_number", cohort="b")
+    assert dict(zip(folder.read().sample_ids, folder.read().patient_ids, strict=True))["b:P7-1"] == "b:P7"
+
+
+def test_a_row_that_stands_twice_is_no_second_portion_of_a_tumour(folder):
+    folder.put("t.tsv", "barcode age", "TCGA-AA-0001-01A 50", "TCGA-AA-0001-01A 51", "TCGA-AA-0002-01A 60")
+    folder.say(file="t.tsv", sample_column="barcode", barcode="tcga")
+    folder.study["endpoints"] = {}
+    (error,) = folder.errors()
+    assert "t.tsv, lines [2, 3], column barcode, value 'TCGA-AA-0001-01A': the id stands twice" in error
+
+
+def test_patients_come_from_the_column_then_the_pattern_then_the_sample(folder):
+    folder.clinical = pd.DataFrame(
+        {
+            "sample": ["7.0_1", "7.0_2", "nan_3", "q"],
+            "patient": ["", "", "", "P9"],
+            "age": "50",
+            "response": "1",
+        }
+    )
+    folder.study["clinical_file"] |= {"patient_column": "patient", "patient_pattern": r"^(\d+)\.0_\d+$"}
+    assert read_study(folder.write()).patient_ids.tolist() == ["7", "7", "nan_3", "P9"]
+
+
+def test_a_quoted_comma_is_no_separator(folder):
+    folder.clinical["note"] = ["a, b", 'says "x"', "", "line"]
+    assert len(read_study(folder.write())) == 4
+
+
+def test_a_later_fact_cannot_be_a_clinical_column(folder):
+    folder.clinical["met_count"] = "3"
+    folder.study["clinical"] = {"therapy_line": "met_count"}
+    assert "cannot be read from met_count: it counts metastases of the whole course" in folder.errors()[0]
+
+
+def test_an_unknown_clinical_column_gets_the_nearest_name(folder):
+    folder.study["clinical"] = {"age_year": "age"}
+    assert (
+        "clinical.age_year is not a clinical column of metarisk. Did you mean 'age_years'?"
+        in folder.errors()[0]
+    )
+
+
+def test_categories_can_be_recoded(folder):
+    folder.clinical["code"] = ["KIRC", "SKCM", "Unknown", ""]
+    folder.study["clinical"] = {"cancer_type": "code"}
+    folder.study["recode"] = {"cancer_type": {"KIRC": "CCRCC"}}
+    assert read_study(folder.write()).clinical["cancer_type"].tolist() == ["CCRCC", "SKCM", None, None]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,17 +15,16 @@ from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error, warning
 from metarisk.data.mutation_classes import CLASS_CHANNELS, LEFT_OUT, MISSENSE, SILENT_CLASSES
 from metarisk.data.panels import WHOLE_EXOME, Panels, read_panels
-from metarisk.data.plain.clinical import COHORT_SEPARATOR, names_patients
 from metarisk.data.plain.place import inside
+from metarisk.data.plain.sample_ids import names_patients
 from metarisk.data.profile import Seen, profile_of
 from metarisk.data.setting import Setting
-from metarisk.data.source import ClinicalSource
+from metarisk.data.source import COHORT_SEPARATOR, ClinicalSource
 from metarisk.data.text import TextTable, check_ids, read_text, require_columns
 from metarisk.errors import first_ten
-from metarisk.schema.assays import MUTATION_CHANNELS, Assay
+from metarisk.schema.assays import Assay
 
 EVERY_GENE = next(iter(sorted(WHOLE_EXOME)))
-HOTSPOT = MUTATION_CHANNELS.index("hotspot")
 
 
 class _Rows(NamedTuple):
@@ -54,10 +52,7 @@ def read_calls(
         described = read_panels(setting.panels, setting.genes, found)
     seen = Seen(calls.samples, calls.genes)
     profile = profile_of(panel, described, seen, rows.table.name, found)
-    table = table_of_calls(declared.assay, calls, profile, rows.table.name, found)
-    if declared.assay is Assay.MUTATION:
-        table.values[..., HOTSPOT] = np.nan
-    return table if declared.panel_column is None else replace(table, panels=panel.to_numpy(dtype=str))
+    return table_of_calls(declared.assay, calls, profile, rows.table.name, found)
 
 
 def _rows(declared: CallsFile, setting: Setting, source: ClinicalSource, found: Found) -> _Rows | None:

@@ -14,13 +14,20 @@ from metarisk.data.cohort import AssayTable
 from metarisk.data.endpoints import read_endpoints
 from metarisk.data.found import Found, error
 from metarisk.data.matrices import stack_tables
+from metarisk.data.plain.assays_only import with_assays_only
 from metarisk.data.plain.calls import read_calls
-from metarisk.data.plain.clinical import COHORT_SEPARATOR, clinical_source, with_assays_only
+from metarisk.data.plain.clinical import clinical_source
 from metarisk.data.plain.dated import read_dated
 from metarisk.data.plain.matrices import read_assay
 from metarisk.data.plain.place import inside
 from metarisk.data.setting import Parts, Setting
-from metarisk.data.source import ClinicalSource, keep_rows, tell_repeated_patients, tell_unknown_samples
+from metarisk.data.source import (
+    COHORT_SEPARATOR,
+    ClinicalSource,
+    keep_rows,
+    tell_repeated_patients,
+    tell_unknown_samples,
+)
 from metarisk.schema.assays import Assay
 from metarisk.schema.findings import Finding, Level
 
@@ -45,11 +52,11 @@ def read_tables(setting: Setting, found: Found) -> Parts | None:
     if whole is None:
         return None
     source = keep_rows(whole, study.keep, found)
-    tell_repeated_patients(source, found)
     left_out = frozenset(whole.sample_ids) - frozenset(source.sample_ids)
     assays = _assays(setting, whole, found)
     if study.clinical_file.assays_only == "keep":
-        source = with_assays_only(source, assays, left_out, found)
+        source = with_assays_only(source, study.clinical_file, assays, left_out, found)
+    tell_repeated_patients(source, found)
     for table in assays:
         tell_unknown_samples(table.sample_ids, source.sample_ids, left_out, str(table.assay), found)
     return Parts(

@@ -18,12 +18,12 @@ from metarisk.data.gene_names import name_kind
 from metarisk.data.matrices import assay_table
 from metarisk.data.matrix import FloatArray, Matrix
 from metarisk.data.numbers import NumberTable, read_numbers
-from metarisk.data.plain.clinical import COHORT_SEPARATOR, names_patients
 from metarisk.data.plain.names import name_features
 from metarisk.data.plain.place import inside
+from metarisk.data.plain.sample_ids import names_patients
 from metarisk.data.plain.sheet import read_sheet
 from metarisk.data.setting import Setting
-from metarisk.data.source import ClinicalSource
+from metarisk.data.source import COHORT_SEPARATOR, ClinicalSource
 from metarisk.schema.assays import ASSAYS, Assay
 
 # A ratio of 0, a gene that is lost altogether, has no logarithm: it is told as this one.
