@@ -14,7 +14,14 @@ from metarisk.data.split import holdout
 from metarisk.errors import InputError
 from metarisk.schema.assays import Assay
 from metarisk.train.figures import OURS
-from metarisk.train.run import HOLDOUT_SALT, Trained, choose_samples, measured_genes, train_model
+from metarisk.train.run import (
+    HOLDOUT_SALT,
+    OFF_THE_GRAPH,
+    Trained,
+    choose_samples,
+    measured_genes,
+    train_model,
+)
 
 
 def run(make: Any, experiment: Any, cohort: Cohort) -> Trained:
@@ -181,6 +188,22 @@ def test_measured_genes_are_those_that_some_sample_measured_in_an_assay_that_is_
     found = measured_genes(changed, read, small_topology)
     assert set(table.genes[:3]) <= found
     assert found == measured_genes(cohort, read, small_topology) - {table.genes[3]}
+
+
+def test_a_cohort_that_no_node_of_the_graph_was_measured_in_is_answered_beside_it_and_said(
+    make: Any, small_topology: Any
+) -> None:
+    experiment = make.experiment(training={"epochs": 1})
+    cohort = make.cohort(experiment)
+    fractions = np.random.default_rng(0).random((len(cohort), 3, 1)).astype(np.float32)
+    units = np.full(len(cohort), "fraction")
+    table = AssayTable(Assay.CELL_FRACTION, cohort.sample_ids, ("B", "T", "NK"), fractions, units)
+    trained = train_model(
+        experiment, replace(cohort, assays={table.assay: table}), small_topology, lambda *_: None
+    )
+    assert OFF_THE_GRAPH in trained.notes
+    assert trained.bundle.topology.sha256 == small_topology.sha256  # nothing was measured to prune it to
+    assert trained.bundle.ensemble.networks[0].graph is None
 
 
 def test_the_genes_of_a_measured_signature_keep_its_pathway_from_being_pruned(

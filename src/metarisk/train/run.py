@@ -16,6 +16,7 @@ from metarisk.errors import InputError
 from metarisk.features.columns import nodes_of
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
+from metarisk.models.network import levels_on_graph
 from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
@@ -27,6 +28,9 @@ from metarisk.train.members import TrainingSet, learn
 from metarisk.train.tasks import learnable_layout
 
 HOLDOUT_SALT = "metarisk-holdout"
+OFF_THE_GRAPH = (
+    "Nothing that was measured is a gene or pathway of the topology: the direct path answers alone."
+)
 
 
 class Trained(NamedTuple):
@@ -81,6 +85,8 @@ def train_model(
         notes = (*notes, *report.lines()) if lost else notes
     training_set = TrainingSet.of(training, topology, layout, experiment)
     learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
+    if experiment.network.graph and not levels_on_graph(learned.ensemble.plan):
+        notes = (*notes, OFF_THE_GRAPH)
     models = {OURS: model_answers(learned, learned.transform.apply(test), experiment)}
     for name in experiment.evaluation.controls:
         models[name] = control_answers(
