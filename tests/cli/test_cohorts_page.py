@@ -10,7 +10,7 @@ import pytest
 from metarisk.cli import run
 
 PAGE = Path(__file__).parents[2] / "docs" / "cohorts.md"
-BLOCK = re.compile(r"<!-- (file|run|output):? ?(.*?) -->\n```\w*\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"<!-- (file|run|output)(?:: (\S+))? -->\n```\w*\n(.*?)```", re.DOTALL)
 
 
 def test_the_example_runs_as_it_is_shown(
