@@ -101,8 +101,8 @@ def _wanted(name: str, header: Sequence[str], choice: _Choice, found: Found) -> 
         found.append(error(name, f"has no column {column!r}", nearest(column, header), column=column))
     if not _names_its_rows(name, header, choice.ids, found) or absent:
         return None
-    read = header if choice.only is None else (*choice.ids, *choice.only)
-    return [column for column in header if column in read and column not in choice.skip]
+    read = set(header if choice.only is None else (*choice.ids, *choice.only)) - set(choice.skip)
+    return [column for column in header if column in read]
 
 
 def _names_its_rows(name: str, header: Sequence[str], id_columns: Collection[str], found: Found) -> bool:

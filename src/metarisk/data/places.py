@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarisk.data.text import in_capitals
+
 CHROMOSOME, START, END = "Chromosome", "Start_Position", "End_Position"
 REFERENCE, ALTERNATE = "Reference_Allele", "Tumor_Seq_Allele2"
 PLACE_COLUMNS = (CHROMOSOME, START, END, REFERENCE, ALTERNATE)
@@ -72,8 +74,8 @@ def places_in(frame: pd.DataFrame, columns: Mapping[str, str] | None = None) -> 
         chromosome_names(text(CHROMOSOME)),
         starts,
         np.where(np.isnan(ends), starts, ends),
-        text(REFERENCE).str.upper().to_numpy(dtype=object),
-        text(ALTERNATE).str.upper().to_numpy(dtype=object),
+        in_capitals(text(REFERENCE)).to_numpy(dtype=object),
+        in_capitals(text(ALTERNATE)).to_numpy(dtype=object),
     )
 
 

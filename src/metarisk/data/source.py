@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.data.found import Found, error, warning
-from metarisk.data.text import is_missing
+from metarisk.data.text import as_numbers, is_missing
 from metarisk.errors import first_ten, nearest
 
 # Between the cohort and the id of a sample of pooled cohorts.
@@ -44,7 +45,7 @@ class ClinicalSource:
         """Shape (N,)."""
         return self.frame.index.to_numpy(dtype=str)
 
-    @property
+    @cached_property
     def cohorts(self) -> NDArray[np.str_]:
         """Cohort of each sample where cohorts are pooled (``cohort:id``), else empty text, shape (N,)."""
         cohort, separator, _ = np.char.partition(self.sample_ids, COHORT_SEPARATOR).T
@@ -78,8 +79,9 @@ class ClinicalSource:
     def numbers(self, column: str, found: Found) -> NDArray[np.float64]:
         """A column as numbers, NaN where it is not known, shape (N,); text that is no number is an error."""
         text = self.frame[column]
-        values = pd.to_numeric(text.str.strip(), errors="coerce").to_numpy(dtype=np.float64)
-        wrong = ~np.isfinite(values) & ~is_missing(text)
+        values = as_numbers(text)
+        wrong = ~np.isfinite(values)
+        wrong[wrong] = ~is_missing(text[wrong])
         if wrong.any():
             comma = text[wrong].str.fullmatch(r"\s*-?\d+,\d+\s*").any()
             what = "numbers with a decimal comma" if comma else "values that are not numbers"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from metarisk.data.parquet import read_parquet
 from metarisk.errors import InputError, first_ten, nearest
 from metarisk.schema.findings import Finding
 from metarisk.schema.ids import EMPTY_ID, id_fault
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 # What sources write for "not known"; upper case, compared without regard to case.
 MISSING = frozenset(
@@ -158,7 +160,44 @@ def _faulty_ids(table: TextTable, column: str, rows: NDArray[np.bool_], fault: s
 
 def is_missing(values: pd.Series) -> NDArray[np.bool_]:
     """True where a cell says "not known", shape (rows,)."""
+    return each_distinct(values, _says_unknown)
+
+
+def _says_unknown(values: pd.Series) -> NDArray[np.bool_]:
     return values.str.strip().str.upper().isin(MISSING).to_numpy(dtype=bool)
+
+
+def stripped(values: pd.Series) -> pd.Series:
+    """Cells without white space around them."""
+    cells = each_distinct(values, lambda distinct: distinct.str.strip().to_numpy(dtype=object))
+    return pd.Series(cells, index=values.index, name=values.name, dtype=object)
+
+
+def in_capitals(values: pd.Series) -> pd.Series:
+    """Cells in capital letters."""
+    cells = each_distinct(values, lambda distinct: distinct.str.upper().to_numpy(dtype=object))
+    return pd.Series(cells, index=values.index, name=values.name, dtype=object)
+
+
+def as_numbers(values: pd.Series) -> NDArray[np.float64]:
+    """Cells as numbers, NaN where they are none, shape (rows,); white space around one does not matter."""
+    numbers = _to_numbers(values)
+    rest = np.flatnonzero(np.isnan(numbers))
+    numbers[rest] = each_distinct(values.iloc[rest], lambda cells: _to_numbers(cells.str.strip()))
+    return numbers
+
+
+def _to_numbers(values: pd.Series) -> NDArray[np.float64]:
+    return pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, copy=True)
+
+
+def each_distinct(values: pd.Series, of: Callable[[pd.Series], NDArray[Scalar]]) -> NDArray[Scalar]:
+    """What a function gives for each cell, asked once for each distinct text, shape (rows,).
+
+    Most columns of a table hold few different texts, and pandas' functions of text go cell by cell.
+    """
+    codes, distinct = pd.factorize(values, use_na_sentinel=False)
+    return of(pd.Series(distinct, dtype=object))[codes]
 
 
 def _text_of_parquet(path: Path, found: Found) -> TextTable | None:

@@ -13,7 +13,7 @@ from metarisk.data.calls import Calls
 from metarisk.data.found import Found, error
 from metarisk.data.places import CHROMOSOME, START, places_in
 from metarisk.data.setting import Setting
-from metarisk.data.text import TextTable, read_text, require_columns
+from metarisk.data.text import TextTable, in_capitals, read_text, require_columns, stripped
 
 SAMPLE_COLUMN, STATUS_COLUMN, BUILD_COLUMN = "Sample_Id", "SV_Status", "NCBI_Build"
 SIDES = ("Site1", "Site2")
@@ -58,14 +58,14 @@ def _somatic(frame: pd.DataFrame, column: str) -> NDArray[np.bool_]:
     """True where a variant is not inherited, shape (M,)."""
     if column not in frame.columns:
         return np.ones(len(frame), dtype=bool)
-    return frame[column].str.strip().str.upper().ne("GERMLINE").to_numpy(dtype=bool)
+    return in_capitals(stripped(frame[column])).ne("GERMLINE").to_numpy(dtype=bool)
 
 
 def _partners(frame: pd.DataFrame, sample: str, columns: tuple[str, str], setting: Setting) -> pd.Series:
     """Name of the gene of each row, index sample id; rows without one are left out."""
     symbol, entrez = columns
     blank = pd.Series("", index=frame.index, dtype=object)
-    names = frame[symbol].str.strip() if symbol in frame.columns else blank
+    names = stripped(frame[symbol]) if symbol in frame.columns else blank
     if entrez in frame.columns and setting.genes.entrez:
         ids = frame[entrez].str.strip().str.removesuffix(".0")
         names = names.where(names != "", ids.where(ids != "0", ""))

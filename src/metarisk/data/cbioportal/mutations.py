@@ -25,7 +25,7 @@ from metarisk.data.mutation_classes import (
 )
 from metarisk.data.places import ALTERNATE, PLACE_COLUMNS, REFERENCE, Places, places_in
 from metarisk.data.setting import Setting
-from metarisk.data.text import TextTable, read_text, require_columns
+from metarisk.data.text import TextTable, in_capitals, read_text, require_columns, stripped
 from metarisk.errors import first_ten
 
 SAMPLE_COLUMN = "Tumor_Sample_Barcode"
@@ -94,7 +94,7 @@ def _somatic(table: TextTable, found: Found) -> NDArray[np.bool_]:
     """True where a mutation is the tumour's own, shape (M,); the others are counted."""
     if STATUS_COLUMN not in table.frame.columns:
         return np.ones(len(table.frame), dtype=bool)
-    status = table.frame[STATUS_COLUMN].str.strip().str.upper()
+    status = in_capitals(stripped(table.frame[STATUS_COLUMN]))
     other = status.isin(NOT_SOMATIC).to_numpy(dtype=bool)
     if other.any():
         kinds = ", ".join(sorted(status[other].str.lower().unique()))
@@ -106,7 +106,7 @@ def _somatic(table: TextTable, found: Found) -> NDArray[np.bool_]:
 def _symbols(table: TextTable, setting: Setting, found: Found) -> pd.Series:
     """Approved symbol of each row, missing where the gene is not known."""
     column = _gene_column(table)
-    names = table.frame[column].str.strip().replace({"Unknown": "", "0": ""})
+    names = stripped(table.frame[column]).replace({"Unknown": "", "0": ""})
     nameless = (names == "").to_numpy()
     _tell_nameless(table, nameless, column, found)
     resolution = setting.resolve(names[~nameless], table.name)
@@ -156,7 +156,7 @@ def _channels(table: TextTable, source: str, found: Found) -> NDArray[np.intp] |
 
 
 def _by_class(table: TextTable, found: Found) -> NDArray[np.intp]:
-    classes = table.frame[CLASS_COLUMN].str.upper()
+    classes = in_capitals(table.frame[CLASS_COLUMN])
     channels = np.array([CLASS_CHANNELS.get(name, LEFT_OUT) for name in classes], dtype=np.intp)
     promoter = (classes == PROMOTER_CLASS) & (table.frame[_gene_column(table)] == PROMOTER_GENE)
     channels[promoter.to_numpy()] = MISSENSE
@@ -177,7 +177,7 @@ def _by_alleles(table: TextTable) -> NDArray[np.intp]:
     change = (after.str.len() - before.str.len()).to_numpy()
     substituted = change == 0
     if TYPE_COLUMN in table.frame.columns:
-        substituted |= table.frame[TYPE_COLUMN].str.upper().isin(SUBSTITUTIONS).to_numpy()
+        substituted |= in_capitals(table.frame[TYPE_COLUMN]).isin(SUBSTITUTIONS).to_numpy()
     indel = np.where(change % 3 == 0, IN_FRAME, TRUNCATING)
     channels: NDArray[np.intp] = np.array(np.where(substituted, MISSENSE, indel), dtype=np.intp)
     return channels
