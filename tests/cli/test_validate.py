@@ -84,6 +84,27 @@ def test_an_id_cannot_steer_the_terminal(tmp_path: Path, capsys: Captured) -> No
     assert "\\x1b[2Jx" in told
 
 
+def test_a_refusal_cannot_steer_the_terminal(tmp_path: Path, capsys: Captured) -> None:
+    assert run(["validate", str(tmp_path / "\x1b[2Jstudy")]) == 2
+    told = capsys.readouterr().err
+    assert "\x1b" not in told
+    assert "\\x1b[2Jstudy does not exist" in told
+
+
+def test_one_flipped_byte_of_a_stored_cohort_is_an_error_of_validate(
+    study_folder: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert run(["ingest", str(study_folder), "--out", str(tmp_path / "cohort")]) == 0
+    file = tmp_path / "cohort" / "mutation.parquet"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    capsys.readouterr()
+    assert run(["validate", str(tmp_path / "cohort"), "--html", str(tmp_path / "page.html")]) == 1
+    assert "mutation.parquet was altered after it was written" in capsys.readouterr().out
+    assert "Nothing: see the findings." in (tmp_path / "page.html").read_text()
+
+
 def test_ingest_stores_a_study_and_says_where(study_folder: Path, tmp_path: Path, capsys: Captured) -> None:
     from metarisk.data import read_cohort, read_study
     from metarisk.files import sha256_of
