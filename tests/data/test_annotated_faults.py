@@ -94,6 +94,8 @@ def test_what_only_has_the_name_of_such_a_file_is_told(tmp_path, content, senten
 
 
 def test_an_absent_file_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"no.h5mu does not exist; expected a study file"):
+        read_study(tmp_path / "no.h5mu")
     with pytest.raises(InputError, match=r"no.h5mu does not exist. Put the file there"):
         read_h5mu(tmp_path / "no.h5mu")
 
@@ -164,12 +166,22 @@ def test_another_format_version_is_refused(file):
         read_h5mu(file)
 
 
+NOWHERE = {"place": "/nowhere", "channels": ["level"]}
+
+
 @pytest.mark.parametrize(
-    "edit", [{"assays": {"expression": "/nowhere"}}, {"clinical": {"shoe_size": "float64"}}]
+    "edit", [{"assays": {"expression": NOWHERE}}, {"clinical": {"shoe_size": "float64"}}]
 )
 def test_a_manifest_that_does_not_fit_is_refused(file, edit):
     with_manifest(file, **edit)
     with pytest.raises(InputError, match=rf"{file.name} is damaged, or no AnnData or MuData file .*KeyError"):
+        read_h5mu(file)
+
+
+def test_other_channels_than_ours_are_refused(file):
+    place = "mod/expression" if file.suffix == ".h5mu" else "/"
+    with_manifest(file, assays={"expression": {"place": place, "channels": ["level", "error"]}})
+    with pytest.raises(InputError, match=r"has expression with channels level, error; expected level"):
         read_h5mu(file)
 
 

@@ -107,6 +107,13 @@ def test_obs_is_a_clinical_table_with_ids_to_the_letter(study):
     np.testing.assert_array_equal(cohort.endpoints["response"], [1, 0, 1, 0])
 
 
+def test_an_index_with_a_name_is_a_column_of_that_name(study, values):
+    study.data.obs.index.name = "tumour"
+    study.study["clinical_file"]["sample_column"] = "tumour"
+    study.assay["id_column"] = "tumour"
+    np.testing.assert_array_equal(expression(study.write(), GENES), values)
+
+
 def test_a_layer_or_raw_is_read_when_it_is_named(study, values):
     study.data.raw = study.data
     study.data.X = np.exp2(values) - 1

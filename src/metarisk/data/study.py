@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -82,8 +82,10 @@ def inspect_study(
     path: Path, *, data_root: Path | None = None, genes: GeneTable | None = None
 ) -> StudyReading:
     """Cohort of a study with everything seen on the way; arguments and errors as for `read_study`."""
-    if is_stored_cohort(path) or is_annotated(path):
-        return _stored(path)
+    if is_stored_cohort(path):
+        return _stored(path, read_cohort)
+    if path.is_file() and is_annotated(path):
+        return _stored(path, read_annotated)
     found: Found = []
     study, root = _find_study(path, data_root)
     setting = _setting(study, root, path.name, genes, found)
@@ -110,9 +112,9 @@ def validate_study(
     return ordered(inspect_study(path, data_root=data_root, genes=genes).findings)
 
 
-def _stored(path: Path) -> StudyReading:
+def _stored(path: Path, read: Callable[[Path], Cohort]) -> StudyReading:
     try:
-        cohort = read_annotated(path) if is_annotated(path) else read_cohort(path)
+        cohort = read(path)
     except InputError as caught:
         unread = Provenance(path.name, "not stated", "")
         return StudyReading(None, (from_exception(path.name, caught),), unread)

@@ -55,11 +55,16 @@ def opened(path: Path) -> Iterator[Any]:
     except (MetariskError, MemoryError):
         raise
     except Exception as caught:  # a damaged file makes the library raise almost anything
-        reason = " ".join(f"{type(caught).__name__}: {caught}".split())[:160]
         raise InputError(
-            f"is damaged, or no AnnData or MuData file ({path.stat().st_size} bytes): {reason}",
+            f"is damaged, or no AnnData or MuData file ({path.stat().st_size} bytes): {_reason(caught)}",
             do="Fetch or write it again; nothing of it was used.",
         ) from caught
+
+
+def _reason(caught: Exception) -> str:
+    """What the library says; not where its sentence may hold a value of a patient."""
+    sentence = f": {caught}" if isinstance(caught, (OSError, KeyError)) else ""
+    return " ".join(f"{type(caught).__name__}{sentence}".split())[:160]
 
 
 @contextmanager

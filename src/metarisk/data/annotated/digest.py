@@ -33,10 +33,10 @@ def _add_frame(digest: hashlib._Hash, frame: pd.DataFrame) -> None:
     _add_text(digest, [list(map(str, frame.columns)), len(frame)])
     for name in frame.columns:
         values = frame[name]
-        if values.dtype == object:
-            _add_text(digest, [None if pd.isna(cell) else cell for cell in values])
-        else:
+        if pd.api.types.is_numeric_dtype(values):
             digest.update(_plain(values.to_numpy(dtype="<f8")).tobytes())
+        else:
+            _add_text(digest, [None if pd.isna(cell) else cell for cell in values])
 
 
 def _add_assay(digest: hashlib._Hash, table: AssayTable) -> None:

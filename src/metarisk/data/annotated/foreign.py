@@ -34,7 +34,7 @@ def read_obs(path: Path, modality: str | None, found: Found) -> TextTable | None
     Returns
     -------
     TextTable or None
-        The index is the column ``obs_names``, and rows count from 1.
+        The index is the column ``obs_names`` (and one of its own name), and rows count from 1.
     """
     try:
         with opened(path) as file:
@@ -120,7 +120,7 @@ def obs_column(group: Any, column: str) -> pd.Series:
     if hasattr(obs, "dtype") or obs.attrs.get("encoding-version") != OBS_VERSION:
         return _column(_frame(group), column)
     index = str(obs.attrs["_index"])
-    known = [OBS_NAMES, *map(str, obs.attrs["column-order"])]
+    known = [OBS_NAMES, index, *map(str, obs.attrs["column-order"])]
     if column not in known:
         raise _no_column(column, known)
     return pd.Series(element(obs, column if column in known[1:] else index))
@@ -162,11 +162,12 @@ def check_shape(matrix: StoredMatrix, rows: int, columns: int) -> None:
 
 
 def _frame(group: Any) -> pd.DataFrame:
-    """Every column of obs, the index as the first one."""
+    """Every column of obs; the index comes first, as ``obs_names`` and under its own name if it has one."""
     frame: pd.DataFrame = element(group, "obs")
     plain = frame.reset_index(drop=True)
-    if OBS_NAMES not in plain.columns:
-        plain.insert(0, OBS_NAMES, frame.index.to_numpy())
+    for name in (frame.index.name, OBS_NAMES):
+        if name is not None and name not in plain.columns:
+            plain.insert(0, name, frame.index.to_numpy())
     return plain
 
 

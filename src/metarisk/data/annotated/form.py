@@ -19,7 +19,7 @@ from metarisk.data.annotated.digest import digest_of
 from metarisk.data.annotated.frames import kinds_of
 from metarisk.data.cohort import AssayTable, Cohort
 from metarisk.errors import InputError
-from metarisk.schema.assays import Assay
+from metarisk.schema.assays import ASSAYS, Assay
 
 FORMAT = "metarisk cohort"
 FORMAT_VERSION = 1
@@ -44,7 +44,10 @@ def manifest_of(cohort: Cohort, places: Mapping[Assay, str]) -> str:
         "clinical": kinds_of(cohort.clinical),
         "endpoints": kinds_of(cohort.endpoints),
         "dated": kinds_of(cohort.dated),
-        "assays": {str(assay): place for assay, place in places.items()},
+        "assays": {
+            str(assay): {"place": place, "channels": ASSAYS[assay].channels}
+            for assay, place in places.items()
+        },
         "sha256": digest_of(cohort),
     }
     return json.dumps(told)

@@ -23,9 +23,7 @@ def stored_name(column: str) -> str:
 
 def kinds_of(frame: pd.DataFrame) -> dict[str, str]:
     """Column -> ``text`` or the dtype of its numbers."""
-    return {
-        str(name): TEXT if frame[name].dtype == object else frame[name].dtype.name for name in frame.columns
-    }
+    return {str(name): _kind_of(frame[name]) for name in frame.columns}
 
 
 def storable(frame: pd.DataFrame) -> pd.DataFrame:
@@ -46,8 +44,12 @@ def restored(stored: pd.DataFrame, kinds: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame(columns, index=stored.index, columns=pd.Index(list(columns), dtype=object))
 
 
+def _kind_of(values: pd.Series) -> str:
+    return values.dtype.name if pd.api.types.is_numeric_dtype(values) else TEXT
+
+
 def _storable(values: pd.Series) -> pd.Series:
-    if values.dtype != object:
+    if _kind_of(values) != TEXT:
         return values
     held = pd.unique(values.dropna())
     if not all(isinstance(cell, str) for cell in held):

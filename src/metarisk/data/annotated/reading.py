@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from metarisk.data.annotated.form import DATED, OURS, PANEL, UNIT, read_manifest
 from metarisk.data.annotated.frames import TEXT, restored
 from metarisk.data.annotated.seal import check_seal
 from metarisk.data.cohort import AssayTable, Cohort, Provenance
-from metarisk.errors import InputError
+from metarisk.errors import InputError, first_ten
 from metarisk.schema.assays import ASSAYS, Assay
 
 
@@ -56,7 +56,10 @@ def read_annotated(path: Path) -> Cohort:
 def _read(file: Any, manifest: Mapping[str, Any]) -> Cohort:
     obs = element(file, "obs")
     dated = restored(element(file["uns"][OURS], DATED), manifest["dated"])
-    tables = [_read_assay(Assay(name), file[place]) for name, place in manifest["assays"].items()]
+    tables = [
+        _read_assay(Assay(name), file[told["place"]], told["channels"])
+        for name, told in manifest["assays"].items()
+    ]
     ids = obs.index.to_numpy(dtype=str)
     return Cohort(
         restored(obs, manifest["clinical"]),
@@ -67,8 +70,14 @@ def _read(file: Any, manifest: Mapping[str, Any]) -> Cohort:
     )
 
 
-def _read_assay(assay: Assay, group: Any) -> AssayTable:
+def _read_assay(assay: Assay, group: Any, written: Sequence[str]) -> AssayTable:
     obs, channels = element(group, "obs"), ASSAYS[assay].channels
+    if tuple(written) != channels:
+        raise InputError(
+            f"has {assay} with channels {first_ten(written)}",
+            expected=first_ten(channels),
+            do="Read it with the metarisk that wrote it, or write it again from its study.",
+        )
     told = restored(obs, {UNIT: TEXT, PANEL: TEXT})
     genes = tuple(element(group, "var").index.astype(str))
     shape = (len(obs), len(genes), len(channels))
