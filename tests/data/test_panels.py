@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+
+import numpy as np
+import pandas as pd
+
 from metarisk.data.genes import GeneTable
 from metarisk.data.panels import panels_in, read_panels
+from metarisk.data.profile import Seen, profile_of
 
 GENES = GeneTable.embedded()
 
@@ -18,6 +24,29 @@ def test_a_table_a_portal_file_and_a_folder_of_these_say_the_same(tmp_path):
     assert read_panels(tmp_path / "panels.tsv", GENES, []) == expected
     assert read_panels(tmp_path, GENES, []) == expected
     assert read_panels(tmp_path / "data_gene_panel_a.txt", GENES, []) == {"A": expected["A"]}
+
+
+def test_a_gzipped_panel_is_a_panel(tmp_path):
+    packed = gzip.compress(b"stable_id: A\ngene_list: TP53\tKRAS\n")
+    (tmp_path / "data_gene_panel_a.txt.gz").write_bytes(packed)
+    assert read_panels(tmp_path, GENES, []) == {"A": frozenset({"TP53", "KRAS"})}
+
+
+def test_each_sample_has_the_name_and_the_genes_of_its_panel():
+    panels = {"A": frozenset({"TP53"}), "B": frozenset({"TP53", "KRAS"})}
+    names = pd.Series(["B", "A", "WES", ""], index=["S1", "S2", "S3", "S4"])
+    seen = Seen(np.array(["S3"]), np.array(["EGFR"]))
+    profile = profile_of(names, panels, seen, "m.txt", [])
+    assert profile.panels.tolist() == ["B", "A", "WES", ""]
+    assert profile.genes == ("EGFR", "KRAS", "TP53")
+    measured = [[False, True, True], [False, False, True], [True, False, False], [True, False, False]]
+    assert profile.measured(profile.genes).tolist() == measured
+
+
+def test_a_panel_of_nobody_has_no_rows():
+    profile = profile_of(pd.Series(dtype=object), {}, Seen(np.array([]), np.array([])), "m.txt", [])
+    assert profile.panels.shape == (0,)
+    assert profile.genes == ()
 
 
 def test_the_panel_matrix_is_no_panel(tmp_path):

@@ -103,6 +103,8 @@ def test_a_carriage_return_and_a_byte_order_mark_change_nothing(tiny, tmp_path):
 def test_without_panel_files_only_genes_seen_on_a_panel_count_as_measured(tiny):
     tiny.drop("data_gene_panel_big.txt", "data_gene_panel_small.txt")
     assert "no panel file describes BIG, SMALL: only genes altered in a sample" in tiny.told()
+    copy_number = read_study(tiny.folder).assays[Assay.COPY_NUMBER]
+    assert copy_number.panels.tolist() == ["BIG", "SMALL", "BIG", "SMALL"]
     missense = cells(read_study(tiny.folder), Assay.MUTATION, 1)
     assert missense["S1"] == {"EGFR": 0, "KRAS": 1, "TP53": 0}
     assert missense["S2"]["KRAS"] == 0

@@ -24,15 +24,15 @@ def read_panels(path: Path, genes: GeneTable, found: Found) -> dict[str, frozens
     Parameters
     ----------
     path
-        A table with columns ``panel`` and ``gene``, one cBioPortal ``data_gene_panel_*.txt``, or a folder of
-        these.
+        A table with columns ``panel`` and ``gene``, one cBioPortal ``data_gene_panel_*.txt`` (plain or
+        gzipped), or a folder of these.
     genes
         Resolves the names.
     found
         Receives what is wrong; a panel file that cannot be read gives no panel.
     """
     if path.is_dir():
-        files = sorted(path.glob("data_gene_panel_*.txt"))
+        files = panels_in(path)
         return {name: held for file in files for name, held in _read_portal_panel(file, genes, found).items()}
     if path.name.startswith("data_gene_panel_"):
         return _read_portal_panel(path, genes, found)
@@ -42,8 +42,8 @@ def read_panels(path: Path, genes: GeneTable, found: Found) -> dict[str, frozens
 def panels_in(folder: Path) -> tuple[Path, ...]:
     """Panel files of a study folder; the panel matrix is not one of them."""
     places = (folder, folder / "gene_panels")
-    found = (file for place in places for file in sorted(place.glob("data_gene_panel_*.txt")))
-    return tuple(file for file in found if "matrix" not in file.name)
+    found = (file for place in places for file in sorted(place.glob("data_gene_panel_*.txt*")))
+    return tuple(file for file in found if file.suffix in (".txt", ".gz") and "matrix" not in file.name)
 
 
 def _read_panel_table(path: Path, genes: GeneTable, found: Found) -> dict[str, frozenset[str]]:

@@ -111,10 +111,12 @@ def _only_measured(table: AssayTable, scope: Scope, meta: Meta, found: Found) ->
     """A matrix has a value for every gene and sample; what lies off the sample's panel was never measured."""
     on_panels = table.assay in PROFILE_COLUMNS or meta.panel
     column = scope.panel_column(table.assay, meta) if on_panels else None
-    if column is None or not scope.panels:
+    if column is None:
         return table
-    every = Seen(np.repeat(table.sample_ids[:1], len(table.genes)), np.array(table.genes, dtype=str))
     names = panel_names(table.sample_ids, column, scope.listed.get(table.assay), table.sample_ids)
+    if not scope.panels:
+        return replace(table, panels=names.reindex(table.sample_ids, fill_value="").to_numpy(dtype=str))
+    every = Seen(np.repeat(table.sample_ids[:1], len(table.genes)), np.array(table.genes, dtype=str))
     return mask_unmeasured(table, profile_of(names, scope.panels, every, meta.file.name, found))
 
 
