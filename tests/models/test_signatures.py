@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from metarisk.config import Experiment
 from metarisk.data.cohort import AssayTable, Cohort
+from metarisk.explain.pathways import pathway_importance
 from metarisk.models.bundle import ModelBundle, load_bundle, save_bundle
 from metarisk.models.ensemble import tensors
 from metarisk.models.fingerprint import TrainingIds
@@ -138,6 +139,10 @@ def test_a_pathways_state_is_its_genes_and_its_own_score(signed: Signed) -> None
 def test_a_signature_at_a_pathway_is_learned_through_the_graph(signed: Signed) -> None:
     assert not [column for column in signed.bundle.transform.columns if column.group == "signature"]
     assert graph_auroc(signed, signed.new_samples) > 0.8
+
+
+def test_the_explanation_names_the_pathway_that_carries_the_truth(signed: Signed) -> None:
+    assert pathway_importance(signed.bundle, signed.new_samples)["response"].idxmax() == CARRIER
 
 
 def test_the_same_scores_under_other_names_say_nothing(signed: Signed) -> None:
