@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from metarisk.config.alternatives import is_tag, tag_of
 from metarisk.config.experiment import Experiment
 from metarisk.config.section import Section
 from metarisk.config.study import StudyFile
@@ -60,9 +61,11 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 
 
 def _refusal(path: Path, kind: type[BaseModel], error: ValidationError) -> ConfigError:
-    first = error.errors()[0]
+    # A misspelt key is also a missing one: the misspelling says more.
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    first = problems[0]
     more = f" ({error.error_count() - 1} more problems in the file)" if error.error_count() > 1 else ""
-    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    key = ".".join(str(part) for part in first["loc"] if not is_tag(part)) or "the file"
     if first["type"] == "extra_forbidden":
         advice = nearest(str(first["loc"][-1]), _keys_at(kind, first["loc"][:-1]))
         return ConfigError(f"{path.name}: {key} is not a key of this file{more}", do=advice)
@@ -81,16 +84,18 @@ def _expected(problem: ErrorDetails) -> str:
 
 
 def _keys_at(kind: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Fields of the section at a location; walks through optional, dict and tuple annotations."""
-    section: type[BaseModel] = kind
+    """Fields of the section at a location; walks through every annotation that holds sections."""
+    sections: list[type[BaseModel]] = [kind]
     for part in location:
-        field = section.model_fields.get(str(part))
-        inner = _section_in(field.annotation) if field is not None else None
-        section = inner or section
-    return list(section.model_fields)
+        if is_tag(part):
+            sections = [section for section in sections if tag_of(section) == part] or sections
+        field = sections[0].model_fields.get(str(part))
+        sections = (_sections_in(field.annotation) if field is not None else []) or sections
+    return list(sections[0].model_fields)
 
 
-def _section_in(annotation: Any) -> type[BaseModel] | None:
+def _sections_in(annotation: Any) -> list[type[BaseModel]]:
+    """Every section of an annotation, in its order."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_section_in, get_args(annotation))), None)
+        return [annotation]
+    return [section for inner in get_args(annotation) for section in _sections_in(inner)]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, Tag, model_validator
 
+from metarisk.config.alternatives import by_keys, tag_of
 from metarisk.config.section import Section
 from metarisk.schema.endpoints import SITES
 
@@ -30,6 +31,13 @@ class UnitOfRows(Section):
     others: TimeUnit
 
 
+UNIT_WORD = "<TimeUnit>"
+Unit = Annotated[
+    Annotated[TimeUnit, Tag(UNIT_WORD)] | Annotated[UnitOfRows, Tag(tag_of(UnitOfRows))],
+    by_keys(UnitOfRows, text=UNIT_WORD),
+]
+
+
 class YesNo(Section):
     """A column that says yes, no, or nothing: whatever is neither yes nor no stays unknown."""
 
@@ -52,11 +60,17 @@ class Threshold(Section):
         return self
 
 
+Answer = Annotated[
+    Annotated[YesNo, Tag(tag_of(YesNo))] | Annotated[Threshold, Tag(tag_of(Threshold))],
+    by_keys(YesNo, Threshold),
+]
+
+
 class FollowUp(Section):
     """A column of time from baseline and a column of status; both unknown where either is."""
 
     time: str
-    unit: TimeUnit | UnitOfRows
+    unit: Unit
     status: str
     event: tuple[str, ...] = Field(min_length=1)
     censored: tuple[str, ...] = Field(min_length=1)
@@ -100,12 +114,18 @@ class FirstEvent(Section):
     """
 
     time: str
-    unit: TimeUnit | UnitOfRows
+    unit: Unit
     status: str
     event: tuple[str, ...] = Field(min_length=1)
     censored: tuple[str, ...] = Field(min_length=1)
     end: FollowUp | None = None
     undated: Literal["at_baseline", "unknown"] = "unknown"
+
+
+DatedMetastasis = Annotated[
+    Annotated[FirstEvent, Tag(tag_of(FirstEvent))] | Annotated[AgesAtEvents, Tag(tag_of(AgesAtEvents))],
+    by_keys(FirstEvent, AgesAtEvents),
+]
 
 
 class SiteText(Section):
@@ -160,12 +180,12 @@ class EndpointColumns(Section):
     """
 
     rows: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    sites: dict[str, YesNo | Threshold] = Field(default_factory=dict)
+    sites: dict[str, Answer] = Field(default_factory=dict)
     site_times: dict[str, FirstEvent] = Field(default_factory=dict)
     site_text: SiteText | None = None
-    metastatic: YesNo | Threshold | None = None
+    metastatic: Answer | None = None
     response: YesNo | None = None
-    metastasis: AgesAtEvents | FirstEvent | None = None
+    metastasis: DatedMetastasis | None = None
     os: FollowUp | None = None
     pfs: FollowUp | None = None
 
