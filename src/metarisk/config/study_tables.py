@@ -44,7 +44,7 @@ class NameTable(Section):
     name_column
         Names as they stand in the matrix; a versioned Ensembl id also finds the same id without its version.
     gene_column
-        Gene of each; a name with an empty cell has none. Several genes in a cell (``A|B``, ``A /// B``) are
+        Gene of each; a name with an empty cell has none. Several genes in a cell (``A,B``, ``A /// B``) are
         ambiguous: such a name is left out and counted.
     """
 
@@ -124,6 +124,8 @@ class AssayFile(Section):
     pseudocount
         What was added before the logarithm was taken, where it is not what the unit says (1 for expression
         and microRNA, 0 for a log2 ratio); values are told again with the unit's own.
+    linear
+        True where no logarithm was taken yet: log2 of the value plus the unit's own pseudocount is.
     clip
         Closed range that values are brought into, after ``scale``: (0, 1) makes calls of counted mutations.
     repeated
@@ -150,6 +152,7 @@ class AssayFile(Section):
     cohort: str | None = None
     scale: float = 1.0
     pseudocount: float | None = Field(default=None, ge=0.0, le=100.0)
+    linear: bool = False
     clip: tuple[float, float] | None = None
     repeated: Repeated = "refuse"
     barcode: Barcode | None = None
@@ -169,8 +172,11 @@ class AssayFile(Section):
 
     @model_validator(mode="after")
     def _pseudocount_belongs_to_a_logarithm(self) -> AssayFile:
-        if self.pseudocount is not None and not self.unit.startswith("log2_"):
-            raise ValueError(f"pseudocount belongs to a log2 unit, not to {self.unit}")
+        for key, said in (("pseudocount", self.pseudocount is not None), ("linear", self.linear)):
+            if said and not self.unit.startswith("log2_"):
+                raise ValueError(f"{key} belongs to a log2 unit, not to {self.unit}")
+        if self.linear and self.pseudocount is not None:
+            raise ValueError("linear values have no pseudocount yet")
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,8 @@ from metarisk.errors import ConfigError
     ("more", "sentence"),
     [
         ({"unit": "z_score", "pseudocount": 1}, "pseudocount belongs to a log2 unit, not to z_score"),
+        ({"unit": "tpm", "linear": True}, "linear belongs to a log2 unit, not to tpm"),
+        ({"linear": True, "pseudocount": 1}, "linear values have no pseudocount yet"),
         ({"name_pattern": "^(a)(b)$"}, "name_pattern has 2 groups; it needs one"),
         ({"name_pattern": "^(a"}, "name_pattern is no regular expression"),
         ({"each": ["A"]}, "each and a file name with {} go together"),

@@ -207,3 +207,21 @@ def test_a_list_of_genes_that_names_none_is_refused(folder):
     folder.put("wanted.tsv", "id note", "a/b x")
     folder.study["only_genes"] = "wanted.tsv"
     assert "wanted.tsv: its column id names no gene" in folder.errors()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("2-Sep", "error: e.tsv: 1 gene names look damaged by a spreadsheet (2-Sep = SEPTIN2)"),
+        ("Kras", "error: e.tsv: 1 gene names are written as mouse genes are (Kras)"),
+        (
+            "MLL4",
+            "warning: e.tsv: 1 names are aliases of several genes (MLL4 = KMT2B or KMT2D) and were left out",
+        ),
+        ("PARK2", "warning: e.tsv: 1 names are not approved symbols and were mapped (PARK2 -> PRKN)"),
+    ],
+)
+def test_a_name_that_is_no_approved_symbol_is_told_for_what_it_is(folder, name, sentence):
+    folder.put("e.tsv", "gene 00123", f"{name} 1", "KRAS 2", "TP53 3")
+    folder.assay("e.tsv", unit="log2_tpm")
+    assert sentence in folder.told()

@@ -134,3 +134,12 @@ def test_a_sample_with_an_infinite_value_is_left_out_whatever_the_unit(folder, u
     folder.put("a.tsv", "gene 00123 1E5", "TP53 inf 1", "KRAS 1 0")
     folder.assay("a.tsv", unit=unit, assay=assays.get(unit, "expression"))
     assert "a.tsv: 1 samples hold an infinite value (00123)" in folder.told()
+
+
+def test_linear_values_are_logged_only_where_declared(folder):
+    folder.put("r.tsv", "gene 00123 1E5", "ERBB2 4 1", "TP53 0.5 0")
+    folder.assay("r.tsv", unit="log2_ratio", assay="copy_number", linear=True)
+    table = folder.read().assays[Assay.COPY_NUMBER]
+    assert table.values[:2, :, 0].tolist() == [[2, -1], [0, -6]]
+    folder.put("r.tsv", "gene 00123 1E5", "ERBB2 4 1", "TP53 0.5 -1")
+    assert "r.tsv: is declared as linear, but 1 samples have negative values (1E5)" in folder.errors()[0]

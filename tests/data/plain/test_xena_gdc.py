@@ -200,3 +200,37 @@ def test_a_sheet_cannot_name_files_outside_the_folder(gdc):
     sheet = gdc.path / "gdc_sample_sheet.2025-01-01.tsv"
     sheet.write_text(sheet.read_text().replace("0d3ddab0\t", "../../etc\t", 1))
     assert "names a file outside the study's folder" in gdc.errors()[0]
+
+
+def test_micrornas_of_the_gdc_are_linear_and_are_logged_where_declared(gdc):
+    header = "miRNA_ID\tread_count\treads_per_million_miRNA_mapped\tcross-mapped\n"
+    for place, (name, _, _) in FILES.items():
+        rows = "hsa-let-7a-1\t40\t1023.000000\tN\nhsa-mir-200c\t9\t3.000000\tY\n"
+        (gdc.path / "downloads" / place / name).write_text(header + rows)
+    sheet = {"file": "gdc_sample_sheet.2025-01-01.tsv", "value_column": "reads_per_million_miRNA_mapped"}
+    gdc.study["assays"] = []
+    gdc.study["genes"] = None
+    more = {"assay": "microrna", "id_column": "miRNA_ID", "linear": True, "barcode": "tcga"}
+    gdc.assay("downloads", unit="log2_rpm", sheet=sheet, **more)
+    table = gdc.read().assays[Assay.MICRORNA]
+    assert table.genes == ("MIR200C", "MIRLET7A1")
+    assert table.values[:, :, 0].tolist() == [[2, 10], [2, 10]]
+
+
+def test_a_methylation_probe_of_two_genes_stands_for_neither(xena):
+    xena.put("probes.tsv", "id gene chrom", "cg01 TP53,WRAP53 chr17", "cg02 TP53 chr17", "cg03 TP53 chr17")
+    xena.put(
+        "beta.tsv", "sample TCGA-AA-0001-01 TCGA-AA-0002-01", "cg01 0.9 0.9", "cg02 0.25 NA", "cg03 0.75 0.5"
+    )
+    names = {"file": "probes.tsv", "name_column": "id", "gene_column": "gene"}
+    more = {
+        "assay": "methylation",
+        "id_column": "sample",
+        "names": names,
+        "repeated": "mean",
+        "barcode": "tcga",
+    }
+    xena.assay("beta.tsv", unit="beta", **more)
+    table = xena.read().assays[Assay.METHYLATION]
+    assert table.genes == ("TP53",)
+    np.testing.assert_array_equal(table.values[:2, 0, 0], [0.5, 0.5])

@@ -24,6 +24,7 @@ from metarisk.data.plain.sample_ids import names_patients
 from metarisk.data.plain.sheet import read_sheet
 from metarisk.data.setting import Setting
 from metarisk.data.source import COHORT_SEPARATOR, ClinicalSource
+from metarisk.errors import first_ten
 from metarisk.schema.assays import ASSAYS, Assay
 
 # A ratio of 0, a gene that is lost altogether, has no logarithm: it is told as this one.
@@ -42,6 +43,8 @@ def read_assay(
     if _other_id_type(declared, matrix, found):
         return None
     matrix = _with_study_ids(declared, matrix, table.first_line, source, found)
+    if declared.linear and _negative(matrix, found):
+        return None
     matrix = replace(matrix, values=_in_unit(declared, matrix.values))
     return assay_table(declared.assay, declared.unit, matrix, setting, found)
 
@@ -90,6 +93,8 @@ def _with_study_ids(
 def _in_unit(declared: AssayFile, values: FloatArray) -> FloatArray:
     if declared.scale != 1.0:
         values = values * np.float32(declared.scale)
+    if declared.linear:
+        values = _logarithm(values, declared.unit)
     if declared.pseudocount is not None:
         values = _with_own_pseudocount(values, declared.unit, declared.pseudocount)
     if declared.clip is not None:
@@ -100,13 +105,31 @@ def _in_unit(declared: AssayFile, values: FloatArray) -> FloatArray:
 
 def _with_own_pseudocount(values: FloatArray, unit: str, declared: float) -> FloatArray:
     """log2(x + 1) of log2(x + declared), and log2(x) where the unit is a ratio."""
-    own = 0.0 if unit == "log2_ratio" else 1.0
-    if declared == own:
+    if declared == _own_pseudocount(unit):
         return values
-    linear = np.maximum(np.exp2(values) - np.float32(declared), 0.0) + np.float32(own)
+    return _logarithm(np.maximum(np.exp2(values) - np.float32(declared), 0.0), unit)
+
+
+def _logarithm(linear: FloatArray, unit: str) -> FloatArray:
+    """log2(x + 1), or log2(x) where the unit is a ratio, of values that are not negative."""
     with np.errstate(divide="ignore"):
-        again: FloatArray = np.log2(linear).astype(np.float32)
-    return np.maximum(again, np.float32(LOWEST_LOG2_RATIO)) if unit == "log2_ratio" else again
+        values: FloatArray = np.log2(linear + np.float32(_own_pseudocount(unit))).astype(np.float32)
+    return np.maximum(values, np.float32(LOWEST_LOG2_RATIO)) if unit == "log2_ratio" else values
+
+
+def _own_pseudocount(unit: str) -> float:
+    return 0.0 if unit == "log2_ratio" else 1.0
+
+
+def _negative(matrix: Matrix, found: Found) -> bool:
+    """True, with an error, where values have no logarithm."""
+    rows = (matrix.values < 0).any(axis=1)
+    if not rows.any():
+        return False
+    samples = matrix.sample_ids[rows]
+    message = f"is declared as linear, but {len(samples)} samples have negative values ({first_ten(samples)})"
+    found.append(error(matrix.file, message, "Remove `linear`, and declare the unit that they are in."))
+    return True
 
 
 def _refuse_repeated_samples(matrix: Matrix, first_line: int, found: Found) -> None:

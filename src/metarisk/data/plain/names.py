@@ -18,8 +18,8 @@ from metarisk.errors import first_ten
 
 # Rows of STAR's and HTSeq's tables that count reads, not a gene.
 SUMMARY_ROWS = r"N_(?:unmapped|multimapping|noFeature|ambiguous)|__[a-z_A-Z]+"
-# Chips write several genes of one probe as A /// B, other tables as A|B or A;B.
-_SEVERAL = r"///|[|;]"
+# Chips write several genes of one probe as A /// B, Xena's probe maps as A,B, other tables as A|B or A;B.
+_SEVERAL = r"///|[|;,]"
 
 
 def name_features(
