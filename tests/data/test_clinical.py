@@ -94,6 +94,13 @@ def test_purity_in_percent_is_told_where_nobody_declared_it():
     assert "warning: clinic.txt, column x: purity was taken for percent" in str(found[0])
 
 
+def test_ages_that_privacy_rules_cap_are_their_bound_and_told():
+    frame, found = read({"clinical": {"age_years": "x"}}, x=["61", ">89", "90+", "<18", ">= 85", ""])
+    np.testing.assert_array_equal(frame["age_years"], [61, 89, 90, 18, 85, np.nan])
+    assert [finding.level for finding in found] == ["warning"]
+    assert "4 ages are capped, such as >89, and were read as their bound" in str(found[0])
+
+
 def test_extras_are_numbers_of_their_own():
     extra = {"ploidy": {"column": "p", "unit": "copies", "low": 0.5, "high": 10}}
     frame, found = read({"extras": extra}, p=["2.1", "", "4"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from metarisk.data.found import Found, error, warning
 from metarisk.data.plausible import odd_cohorts, other_unit
 from metarisk.data.source import ClinicalSource
-from metarisk.data.text import is_missing
+from metarisk.data.text import is_missing, stripped
 from metarisk.errors import first_ten
 from metarisk.schema.clinical import NumericColumn
 from metarisk.schema.sites import site_of
@@ -20,6 +21,7 @@ from metarisk.schema.sites import site_of
 FloatArray = NDArray[np.float64]
 
 PERCENT = 0.01
+_CAPPED = r"^\s*[<>]=?\s*(\d+)\s*$|^\s*(\d+)\s*\+\s*$"
 # More of a text is not shown: a column of comments may be declared by mistake.
 LONGEST_WORDS = 30
 _SEXES = {"M": "Male", "MALE": "Male", "F": "Female", "FEMALE": "Female"}
@@ -41,7 +43,7 @@ def clinical_numbers(
     found
         Receives text that is no number, values outside the range, and cohorts that look like another unit.
     """
-    values = source.numbers(column, found)
+    values = (_capped_ages if name == "age_years" else ClinicalSource.numbers)(source, column, found)
     if scale is None and name == "purity" and (values > 1.0).any():
         scale = PERCENT
         do = "Declare scale: {purity: 0.01} in the study file to say so."
@@ -56,6 +58,20 @@ def clinical_numbers(
         do = "Name their scale in the study file, or correct them; nothing is converted by a guess."
         found.append(error(source.origin[column], message, do, column=column))
     return inside
+
+
+def _capped_ages(source: ClinicalSource, column: str, found: Found) -> FloatArray:
+    """Ages, those that privacy rules cap at a bound (``>89``, ``90+``, ``<18``) as the bound, and told."""
+    text = source.frame[column]
+    above, plus = (text.str.extract(_CAPPED)[group] for group in (0, 1))
+    bounds = above.where(above.notna(), plus)
+    capped = bounds.notna().to_numpy(dtype=bool)
+    if not capped.any():
+        return source.numbers(column, found)
+    message = f"{capped.sum()} ages are capped, such as >89, and were read as their bound"
+    found.append(warning(source.origin[column], message, "Nothing to do.", column=column))
+    plain = replace(source, frame=source.frame.assign(**{column: bounds.where(capped, text)}))
+    return plain.numbers(column, found)
 
 
 def _tell_outside(
@@ -77,7 +93,7 @@ def clinical_categories(
     source: ClinicalSource, column: str, name: str, recode: Mapping[str, str], found: Found
 ) -> pd.Series:
     """Text, None where unknown: Male or Female, a race with one capital, a site, the rest to the letter."""
-    text = source.frame[column].str.strip()
+    text = stripped(source.frame[column])
     shown = text.replace(dict(recode))
     missing = is_missing(text) | is_missing(shown)
     if name == "sex":
