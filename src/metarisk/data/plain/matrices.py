@@ -16,19 +16,16 @@ from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error
 from metarisk.data.gene_names import name_kind
 from metarisk.data.matrices import assay_table
-from metarisk.data.matrix import FloatArray, Matrix
+from metarisk.data.matrix import Matrix
 from metarisk.data.numbers import NumberTable, read_numbers
+from metarisk.data.plain.conversion import has_negative, in_unit
 from metarisk.data.plain.names import name_features
 from metarisk.data.plain.place import inside
 from metarisk.data.plain.sample_ids import names_patients
 from metarisk.data.plain.sheet import read_sheet
 from metarisk.data.setting import Setting
 from metarisk.data.source import COHORT_SEPARATOR, ClinicalSource
-from metarisk.errors import first_ten
 from metarisk.schema.assays import ASSAYS, Assay
-
-# A ratio of 0, a gene that is lost altogether, has no logarithm: it is told as this one.
-LOWEST_LOG2_RATIO = -6.0
 
 
 def read_assay(
@@ -43,9 +40,9 @@ def read_assay(
     if _other_id_type(declared, matrix, found):
         return None
     matrix = _with_study_ids(declared, matrix, table.first_line, source, found)
-    if declared.linear and _negative(matrix, found):
+    if declared.linear and has_negative(matrix, found):
         return None
-    matrix = replace(matrix, values=_in_unit(declared, matrix.values))
+    matrix = replace(matrix, values=in_unit(declared, matrix.values))
     return assay_table(declared.assay, declared.unit, matrix, setting, found)
 
 
@@ -88,48 +85,6 @@ def _with_study_ids(
         return matrix
     prefix = declared.cohort + COHORT_SEPARATOR
     return replace(matrix, sample_ids=np.array([prefix + name for name in matrix.sample_ids], dtype=str))
-
-
-def _in_unit(declared: AssayFile, values: FloatArray) -> FloatArray:
-    if declared.scale != 1.0:
-        values = values * np.float32(declared.scale)
-    if declared.linear:
-        values = _logarithm(values, declared.unit)
-    if declared.pseudocount is not None:
-        values = _with_own_pseudocount(values, declared.unit, declared.pseudocount)
-    if declared.clip is not None:
-        low, high = declared.clip
-        values = np.clip(values, np.float32(low), np.float32(high))
-    return values
-
-
-def _with_own_pseudocount(values: FloatArray, unit: str, declared: float) -> FloatArray:
-    """log2(x + 1) of log2(x + declared), and log2(x) where the unit is a ratio."""
-    if declared == _own_pseudocount(unit):
-        return values
-    return _logarithm(np.maximum(np.exp2(values) - np.float32(declared), 0.0), unit)
-
-
-def _logarithm(linear: FloatArray, unit: str) -> FloatArray:
-    """log2(x + 1), or log2(x) where the unit is a ratio, of values that are not negative."""
-    with np.errstate(divide="ignore"):
-        values: FloatArray = np.log2(linear + np.float32(_own_pseudocount(unit))).astype(np.float32)
-    return np.maximum(values, np.float32(LOWEST_LOG2_RATIO)) if unit == "log2_ratio" else values
-
-
-def _own_pseudocount(unit: str) -> float:
-    return 0.0 if unit == "log2_ratio" else 1.0
-
-
-def _negative(matrix: Matrix, found: Found) -> bool:
-    """True, with an error, where values have no logarithm."""
-    rows = (matrix.values < 0).any(axis=1)
-    if not rows.any():
-        return False
-    samples = matrix.sample_ids[rows]
-    message = f"is declared as linear, but {len(samples)} samples have negative values ({first_ten(samples)})"
-    found.append(error(matrix.file, message, "Remove `linear`, and declare the unit that they are in."))
-    return True
 
 
 def _refuse_repeated_samples(matrix: Matrix, first_line: int, found: Found) -> None:
