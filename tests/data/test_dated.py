@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metarisk.data import at_times, inspect_study, read_study
@@ -307,3 +307,28 @@ def test_the_real_serial_samples_are_read(shared_data):
     known = seen.clinical["extra.size_change_percent"].notna().to_numpy().reshape(94, 3).sum(axis=0)
     assert known[0] == 0
     assert known[1] < known[2]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "z", ""]),
+            st.sampled_from(["0", "-3", "4", "", "x", "1e400"]),
+            st.sampled_from(["1", "", "0.5", "-2", "9999", "inf", "1.5x"]),
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_any_cells_are_values_or_findings(tmp_path, rows):
+    folder = Folder(tmp_path)
+    folder.dated = "id,week,nlr\n" + "".join(",".join(row) + "\n" for row in rows)
+    reading = inspect_study(folder.write())
+    if reading.cohort is not None:
+        dated = reading.cohort.dated
+        assert np.isfinite(dated[["time_days", "value"]].to_numpy()).all()
+        assert not dated.duplicated(["patient_id", "time_days", "variable"]).any()
+        assert dated["value"].between(0, 300).all()
+    else:
+        assert any(finding.level.value == "error" for finding in reading.findings)
