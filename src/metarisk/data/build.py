@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from metarisk.data.found import Found, error, warning
 from metarisk.data.hotspots import hotspots, plus_strand
 from metarisk.data.places import Places
-from metarisk.data.text import TextTable
+from metarisk.data.text import TextTable, in_capitals, stripped
 
 BUILDS = ("hg19", "hg38")
 # What sources call the two builds, upper case.
@@ -118,7 +118,7 @@ def weigh_build(genes: NDArray[np.object_], places: Places, names: pd.Series | N
         The build that each row names (``NCBI_Build``), if there is such a column.
     """
     known = places.known
-    counted = Counter() if names is None else Counter(names[known].str.strip().str.upper())
+    counted = Counter() if names is None else Counter(in_capitals(stripped(names[known])))
     named: Counter[str] = Counter()
     for name, count in counted.items():
         if name in BUILD_NAMES:

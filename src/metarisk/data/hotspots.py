@@ -97,11 +97,11 @@ def residues_of(changes: pd.Series, positions: pd.Series | None = None) -> Resid
     positions
         Column ``Protein_position`` (``12``, ``12/189``, ``746-750``), where the change tells nothing.
     """
-    told = changes.str.strip().str.extract(_CHANGE)
+    told = _extracted(changes, _CHANGE)
     first, last = (pd.to_numeric(told[column], errors="coerce") for column in (1, 2))
     letters = told[0].map(lambda name: _ONE_LETTER.get(name, name), na_action="ignore").fillna("")
     if positions is not None:
-        other = positions.str.strip().str.extract(_POSITION)
+        other = _extracted(positions, _POSITION)
         last = last.where(first.notna(), pd.to_numeric(other[1], errors="coerce"))
         first = first.fillna(pd.to_numeric(other[0], errors="coerce"))
     return Residues(
@@ -109,6 +109,13 @@ def residues_of(changes: pd.Series, positions: pd.Series | None = None) -> Resid
         last.fillna(first).to_numpy(dtype=np.float64),
         letters.to_numpy(dtype=object),
     )
+
+
+def _extracted(texts: pd.Series, pattern: str) -> pd.DataFrame:
+    """Groups of a pattern in each text, found once for each distinct text."""
+    codes, distinct = pd.factorize(texts, use_na_sentinel=False)
+    groups = pd.Series(distinct, dtype=object).str.strip().str.extract(pattern)
+    return groups.take(codes).set_axis(texts.index)
 
 
 def hotspot_calls(

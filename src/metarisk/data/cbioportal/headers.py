@@ -62,10 +62,11 @@ def _tell_others(table: TextTable, column: str, kind: str, found: Found) -> None
         return
     values = pd.Series(table.frame[column].unique(), dtype=object)
     if kind == "NUMBER":
-        fits = values.str.strip().str.fullmatch(_NUMBER)
+        fits = values.str.fullmatch(rf"\s*{_NUMBER}\s*")
     else:
         fits = values.str.strip().str.upper().isin(_TRUE_OR_FALSE)
-    others = values[~fits.to_numpy(dtype=bool) & ~is_missing(values)]
+    unlike = values[~fits.to_numpy(dtype=bool)]
+    others = unlike[~is_missing(unlike)]
     wrong = table.frame[column].isin(others).to_numpy(dtype=bool)
     if wrong.any():
         what = "number" if kind == "NUMBER" else "yes or no"
