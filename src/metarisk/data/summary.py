@@ -12,7 +12,11 @@ from numpy.typing import NDArray
 
 from metarisk.data.cohort import AssayTable, Cohort
 from metarisk.data.setting import Parts
+from metarisk.data.store import StoredAssay, StoredCohort
 from metarisk.schema.endpoints import BINARY, SITE_TIMED, TIMED, event_column
+
+# Of a stored cohort: enough to make a part worth its overhead, few enough for whole genomes in four channels.
+SAMPLES_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
@@ -103,21 +107,46 @@ class Summary:
 def summarise(read: Cohort | Parts) -> Summary:
     """Count what a cohort holds, or the tables of a study that could not become one."""
     tables: Iterable[AssayTable] = read.assays.values() if isinstance(read, Cohort) else read.assays
-    clinical = read.clinical
-    known = clinical.drop(columns="patient_id").notna().sum()
+    return _summary(read, map(_of_assay, tables))
+
+
+def summarise_stored(stored: StoredCohort) -> Summary:
+    """The same of a stored cohort, a part at a time: memory does not grow with its samples.
+
+    Raises
+    ------
+    InputError
+        If a page of it was damaged; every page is read.
+    """
+    measured = dict.fromkeys(stored.assays, 0)
+    for part in stored.parts(SAMPLES_AT_A_TIME):
+        for assay, table in part.assays.items():
+            measured[assay] += int(table.measured.sum())
+    return _summary(stored, (_of_stored(assay, measured[name]) for name, assay in stored.assays.items()))
+
+
+def _summary(read: Cohort | Parts | StoredCohort, assays: Iterable[AssayCounts]) -> Summary:
+    known = read.clinical.drop(columns="patient_id").notna().sum()
     return Summary(
-        len(clinical),
-        int(clinical["patient_id"].nunique()),
-        tuple(_of_assay(table) for table in tables),
+        len(read.clinical),
+        int(read.clinical["patient_id"].nunique()),
+        tuple(assays),
         tuple(_of_endpoints(read.endpoints)),
         tuple(ColumnCounts(str(name), int(count)) for name, count in known.items() if count),
         tuple(_of_dated(read.dated)),
     )
 
 
+def _of_stored(assay: StoredAssay, measured: int) -> AssayCounts:
+    samples, genes = sum(assay.units.values()), len(assay.genes)
+    share = measured / (samples * genes) if samples and genes else 0.0
+    return AssayCounts(str(assay.assay), samples, genes, share, dict(assay.units), dict(assay.panels))
+
+
 def _of_assay(table: AssayTable) -> AssayCounts:
     has = table.units != ""
-    share = float(table.measured[has].mean()) if has.any() and table.genes else 0.0
+    cells = int(has.sum()) * len(table.genes)
+    share = int(table.measured[has].sum()) / cells if cells else 0.0
     return AssayCounts(
         str(table.assay),
         int(has.sum()),
