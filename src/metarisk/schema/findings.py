@@ -93,10 +93,9 @@ def verdict_of(findings: Iterable[Finding]) -> Verdict:
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Errors first, then by file in the order in which the files were first met; each finding once."""
-    once = tuple(dict.fromkeys(findings))
-    met = {file: place for place, file in enumerate(dict.fromkeys(finding.file for finding in once))}
-    return tuple(sorted(once, key=lambda finding: (finding.level is Level.WARNING, met[finding.file])))
+    """Errors first, then by file, each finding once; of one file in the order in which they were met."""
+    once = dict.fromkeys(findings)
+    return tuple(sorted(once, key=lambda finding: (finding.level is Level.WARNING, finding.file)))
 
 
 def visible(text: str) -> str:
