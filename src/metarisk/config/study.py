@@ -51,6 +51,13 @@ __all__ = [
 ]
 
 
+# Sections that only one of the two formats reads.
+_SECTIONS_OF = {
+    "tables": ("clinical_file", "assays", "calls", "cells"),
+    "cbioportal": ("units", "timeline"),
+}
+
+
 class StudyFile(Section):
     """What a folder of tables means.
 
@@ -137,4 +144,12 @@ class StudyFile(Section):
     def _tables_are_declared(self) -> StudyFile:
         if self.format == "tables" and self.clinical_file is None:
             raise ValueError("format 'tables' needs a clinical_file section")
+        return self
+
+    @model_validator(mode="after")
+    def _no_section_is_passed_over(self) -> StudyFile:
+        other = "tables" if self.format == "cbioportal" else "cbioportal"
+        said = [name for name in _SECTIONS_OF[other] if getattr(self, name)]
+        if said:
+            raise ValueError(f"{', '.join(said)} belong to format {other!r}, and this is {self.format!r}")
         return self

@@ -45,3 +45,21 @@ def test_a_clinical_file_whose_declaration_contradicts_itself_is_refused(folder,
     with pytest.raises(ConfigError) as caught:
         folder.read()
     assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("format", "section", "sentence"),
+    [
+        ("cbioportal", {}, "clinical_file belong to format 'tables', and this is 'cbioportal'"),
+        (
+            "tables",
+            {"units": {"data_x.txt": "log2_tpm"}},
+            "units belong to format 'cbioportal', and this is 'tables'",
+        ),
+    ],
+)
+def test_a_section_that_the_format_would_pass_over_is_refused(folder, format, section, sentence):
+    folder.study |= {"format": format, **section}
+    with pytest.raises(ConfigError) as caught:
+        folder.read()
+    assert sentence in str(caught.value)

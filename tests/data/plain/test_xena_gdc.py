@@ -234,3 +234,16 @@ def test_a_methylation_probe_of_two_genes_stands_for_neither(xena):
     table = xena.read().assays[Assay.METHYLATION]
     assert table.genes == ("TP53",)
     np.testing.assert_array_equal(table.values[:2, 0, 0], [0.5, 0.5])
+
+
+def test_a_turned_xena_matrix_is_named_with_the_fix(xena):
+    xena.study["assays"][0] |= {"orientation": "samples_in_rows"}
+    (error,) = xena.errors()
+    assert "is declared as samples_in_rows, but the sample ids stand in its columns" in error
+
+
+def test_rows_that_count_reads_are_no_genes(xena):
+    lines = [*XENA, *(f"{name} 1 2 3 4 5" for name in ("__no_feature", "__ambiguous", "N_unmapped"))]
+    text = "".join(line.replace(" ", "\t") + "\n" for line in lines)
+    (xena.path / "tpm.tsv.gz").write_bytes(gzip.compress(text.encode()))
+    assert "1 of 3 features have no gene of their own in gencode.v36.probemap" in xena.told()

@@ -11,7 +11,7 @@ import pandas as pd
 from metarisk.config.study import AssayFile
 from metarisk.config.study_annotated import is_annotated
 from metarisk.data.annotated import read_matrix
-from metarisk.data.barcodes import tumours
+from metarisk.data.barcodes import PATIENT_LENGTH, tumours
 from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error
 from metarisk.data.gene_names import name_kind
@@ -100,9 +100,11 @@ def _contradicts_orientation(
 ) -> bool:
     """True where the sample ids stand on the other side than declared."""
     prefix = "" if declared.cohort is None else declared.cohort + COHORT_SEPARATOR
-    known = set(source.sample_ids)
-    in_rows = any(prefix + name in known for name in table.ids[declared.id_column])
-    in_columns = any(prefix + name in known for name in table.columns)
+    # A barcode is known by its patient, since the sample may be normal tissue.
+    known = set(source.sample_ids if declared.barcode is None else source.patient_ids)
+    length = None if declared.barcode is None else PATIENT_LENGTH
+    in_rows = any(prefix + name[:length] in known for name in table.ids[declared.id_column])
+    in_columns = any(prefix + name[:length] in known for name in table.columns)
     turned = {"genes_in_rows": in_rows and not in_columns, "samples_in_rows": in_columns and not in_rows}
     if not turned[declared.orientation]:
         return False

@@ -17,7 +17,10 @@ from metarisk.data.text import is_missing, read_text, require_columns
 from metarisk.errors import first_ten
 
 # Rows of STAR's and HTSeq's tables that count reads, not a gene.
-SUMMARY_ROWS = r"N_(?:unmapped|multimapping|noFeature|ambiguous)|__[a-z_A-Z]+"
+SUMMARY_ROWS = (
+    r"N_(?:unmapped|multimapping|noFeature|ambiguous)"
+    r"|__(?:no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)"
+)
 # Chips write several genes of one probe as A /// B, Xena's probe maps as A,B, other tables as A|B or A;B.
 _SEVERAL = r"///|[|;,]"
 
