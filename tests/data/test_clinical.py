@@ -80,6 +80,14 @@ def test_one_pooled_cohort_with_counts_is_named_by_cohort():
     )
 
 
+def test_whole_rates_per_mb_that_may_be_counts_are_told_and_kept():
+    counts = [str(value) for value in range(5, 35)]
+    frame, found = read({"clinical": {"tmb_per_mb": "x"}}, x=counts)
+    assert [finding.level for finding in found] == ["warning"]
+    assert "counts of mutations and rounded rates look the same" in str(found[0])
+    assert frame["tmb_per_mb"].notna().all()
+
+
 def test_a_declared_scale_is_applied_before_the_number_is_judged():
     frame, found = read(
         {"clinical": {"albumin_g_per_dl": "x"}, "scale": {"albumin_g_per_dl": 0.1}}, x=many(20, 50)
@@ -92,6 +100,12 @@ def test_purity_in_percent_is_told_where_nobody_declared_it():
     frame, found = read({"clinical": {"purity": "x"}}, x=["20", "80"])
     assert frame["purity"].tolist() == [0.2, 0.8]
     assert "warning: clinic.txt, column x: purity was taken for percent" in str(found[0])
+
+
+def test_one_purity_above_one_is_out_of_range_and_no_percent():
+    frame, found = read({"clinical": {"purity": "x"}}, x=["0.4", "0.5", "1.2"])
+    np.testing.assert_array_equal(frame["purity"], [0.4, 0.5, np.nan])
+    assert "1 values lie outside 0..1 (samples S2)" in str(found[0])
 
 
 def test_ages_that_privacy_rules_cap_are_their_bound_and_told():

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.data.found import Found, error, warning
-from metarisk.data.plausible import odd_cohorts, other_unit
+from metarisk.data.plausible import maybe_counts, odd_cohorts, other_unit
 from metarisk.data.source import ClinicalSource
 from metarisk.data.text import is_missing, stripped
 from metarisk.errors import first_ten
@@ -39,12 +39,13 @@ def clinical_numbers(
     name, allowed
         Our name, unit and range; values outside are errors and unknown.
     scale
-        What the study file multiplies it by. Without one a purity above 1 is taken for percent, and told.
+        What the study file multiplies it by. Without one, purities mostly above 1 are taken for percent, and
+        that is told.
     found
         Receives text that is no number, values outside the range, and cohorts that look like another unit.
     """
     values = (_capped_ages if name == "age_years" else ClinicalSource.numbers)(source, column, found)
-    if scale is None and name == "purity" and (values > 1.0).any():
+    if scale is None and name == "purity" and _in_percent(values):
         scale = PERCENT
         do = "Declare scale: {purity: 0.01} in the study file to say so."
         found.append(warning(source.origin[column], "purity was taken for percent", do, column=column))
@@ -57,7 +58,19 @@ def clinical_numbers(
         message = f"{name}{of} is declared in {allowed.unit}, but its values look like {guess}"
         do = "Name their scale in the study file, or correct them; nothing is converted by a guess."
         found.append(error(source.origin[column], message, do, column=column))
+    if scale is None and name == "tmb_per_mb" and maybe_counts(inside):
+        message = (
+            "tmb_per_mb is whole numbers throughout; counts of mutations and rounded rates look the same"
+        )
+        do = "Make sure that they are per Mb; if they are counts, name the scale, 1 / Mb of the panel."
+        found.append(warning(source.origin[column], message, do, column=column))
     return inside
+
+
+def _in_percent(values: FloatArray) -> bool:
+    """True where most known values are above 1; a single one above it is a slip."""
+    known = values[~np.isnan(values)]
+    return bool(len(known) and np.median(known) > 1.0)
 
 
 def _capped_ages(source: ClinicalSource, column: str, found: Found) -> FloatArray:

@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float64]
 
 # In fewer patients a median says nothing.
 FEWEST_PATIENTS = 20
+# Mutations per Mb of most cohorts have a lower median; counts of a large panel do not.
+WHOLE_MEDIAN = 10.0
 
 
 class Reading(NamedTuple):
@@ -68,6 +70,19 @@ def other_unit(name: str, values: FloatArray) -> str:
         return ""
     fits = (other.unit for other in usual.others if usual.low <= middle * other.factor <= usual.high)
     return next(fits, "")
+
+
+def maybe_counts(values: FloatArray) -> bool:
+    """True for rates per Mb that are whole and too high for most cohorts: they may be counts of a panel.
+
+    Parameters
+    ----------
+    values
+        NaN unknown, shape (N,).
+    """
+    known = values[~np.isnan(values)]
+    enough = len(known) >= FEWEST_PATIENTS
+    return bool(enough and (known == np.rint(known)).all() and np.median(known) >= WHOLE_MEDIAN)
 
 
 def odd_cohorts(name: str, values: FloatArray, cohorts: NDArray[np.str_]) -> dict[str, str]:

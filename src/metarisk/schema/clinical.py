@@ -88,7 +88,7 @@ POST_BASELINE: dict[str, str] = {
     "dcb": "it is the outcome",
 }
 _SURVIVAL = "os|pfs|dss|dfi|pfi|dfs|dmfs|mfs|rfs|efs|ttp"
-_ORGAN = "bone|cns|brain|liver|lung|adrenal|ln|pleura"
+_ORGAN = "bone|cns|brain|liver|lung|adrenal|pleura"
 # Column names in lower case that match from their start, and why they may not be features.
 POST_BASELINE_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), reason)
@@ -100,7 +100,7 @@ POST_BASELINE_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r".*death_days|.*days_to_death", "it is survival after baseline"),
         (r".*new_tumor_event|nte_", "it describes a later tumour event"),
         (r"recurrence|relapse|progression", "it describes a later tumour event"),
-        (rf"({_ORGAN})_(months|status)$", "it dates or names a metastasis"),
+        (rf"({_ORGAN})_(months|status)$|ln_months$", "it dates or names a metastasis"),
         (
             r".*(treatment|therapy)_outcome|.*best_.*response|response_|.*_response$|resp_",
             "it is the outcome",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 # Words and phrases of each site, in the singular. The central nervous system stands under brain, the urinary
@@ -120,6 +120,9 @@ _NEGATIONS = frozenset({"no", "not", "without", "negative", "free", "absent", "n
 # Cells that speak of no place at all.
 _NOTHING = ("", "na", "n/a", "none", "not applicable", "[not applicable]")
 
+# Cohorts write few different texts; a service may meet many.
+REMEMBERED = 10_000
+
 _SEPARATORS = re.compile(r"[,;/|&+()\[\]:]|\band\b")
 _WORD = re.compile(r"[a-z0-9]+")
 _HEAD_AND_NECK = re.compile(r"head\s*(?:and|&)\s*neck")
@@ -148,7 +151,7 @@ class SitesRead(NamedTuple):
         return bool(self.sites) and not self.vague and not self.unknown
 
 
-@cache
+@lru_cache(maxsize=REMEMBERED)
 def site_of(text: str) -> str | None:
     """The one site that a text names; None where it names none, several, or has an unknown word.
 
@@ -161,7 +164,7 @@ def site_of(text: str) -> str | None:
     return next(iter(read.sites)) if len(read.sites) == 1 and read.complete else None
 
 
-@cache
+@lru_cache(maxsize=REMEMBERED)
 def sites_in(text: str) -> SitesRead:
     """Every site that a text names, and what of it cannot be told; the text is read as by `site_of`."""
     if text.strip().lower() in _NOTHING:
