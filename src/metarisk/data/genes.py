@@ -112,9 +112,13 @@ class GeneTable:
             Name -> symbol, said by the study file; it wins.
         """
         asked = tuple(names)
-        answers = {name: self._one(name, chosen or {}) for name in dict.fromkeys(asked)}
-        counts = Counter(answers[name][0] for name in asked)
-        symbols = tuple(answers[name][1] for name in asked)
+        times = Counter(asked)
+        answers = {name: self._one(name, chosen or {}) for name in times}
+        counts: Counter[str] = Counter()
+        for name, (kind, _) in answers.items():
+            counts[kind] += times[name]
+        symbol_of = {name: symbol for name, (_, symbol) in answers.items()}
+        symbols = tuple(map(symbol_of.__getitem__, asked))
         return Resolution(asked, symbols, dict(counts), tuple(self._findings(answers, file)))
 
     def candidates(self, name: str) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from metarisk.data.parquet import read_parquet
 from metarisk.data.text import is_missing, parse_text
 from metarisk.errors import first_ten, nearest
 
+FLOAT32 = pa.float32()
 # Cells that mean "not measured".
 NULLS = ["", "NA", "na", "NaN", "nan", "N/A", "n/a", "null", "NULL", "None", "[Not Available]"]
 
@@ -154,14 +155,15 @@ def _from_arrow(
 
 
 def _as_float(column: Any) -> NDArray[np.float32] | None:
-    numeric = (
+    numeric = column.type == FLOAT32 or (
         pa.types.is_floating(column.type)
         or pa.types.is_integer(column.type)
         or pa.types.is_boolean(column.type)
     )
     if not numeric:
         return None
-    numbers: NDArray[np.float32] = column.cast(pa.float32(), safe=False).to_numpy()
+    whole = column if column.type == FLOAT32 else column.cast(FLOAT32, safe=False)
+    numbers: NDArray[np.float32] = whole.to_numpy()
     return numbers
 
 

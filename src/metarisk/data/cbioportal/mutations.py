@@ -129,7 +129,7 @@ def _hotspots(
     residues = residues_of(_changes(frame), frame.get(POSITION_COLUMN))
     if not residues.known.any() and not (build and places.known.any()):
         return None
-    kinds = np.array([_KINDS.get(channel, "") for channel in channels.tolist()], dtype=object)
+    kinds = pd.Series(channels).map(_KINDS).fillna("").to_numpy(dtype=object)
     return hotspot_calls(genes.astype(object), kinds, residues, places, build)
 
 
