@@ -281,3 +281,11 @@ def test_without_the_optional_packages_the_install_command_is_told(file, monkeyp
     ):
         read_h5mu(file)
     assert "is not installed" in str(inspect_study(file).findings[0])
+
+
+@pytest.mark.parametrize("name", ["tcga_paad_five_assays", "metmap", "liquid"])
+def test_a_real_cohort_comes_back_the_same(name, shared_data, tmp_path):
+    study = Path(__file__).parents[2] / "configs" / "studies" / f"{name}.yaml"
+    cohort = read_study(study, data_root=shared_data)
+    write_h5mu(cohort, tmp_path / "c.h5mu")
+    assert_equal(read_study(tmp_path / "c.h5mu"), cohort)
