@@ -95,7 +95,7 @@ def benchmark_reading(
             for reader, done in ((METARISK, ours), (PANDAS, theirs)):
                 measured[reader].append(_run(reader, str(number), rows, done))
         told = with_medians(measured)
-        command = f"metarisk benchmark reading {study.name} --runs {runs}"
+        command = f"metarisk benchmark reading {study.name if study.is_absolute() else study} --runs {runs}"
         (draft / TABLE).write_text(as_table(Run._fields, told, command), encoding="utf-8")
     return told
 
