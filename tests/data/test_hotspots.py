@@ -86,8 +86,7 @@ def test_every_span_is_as_long_as_its_residues():
 def test_within_a_gene_all_rows_move_by_the_same_number_of_bases_between_the_builds():
     moves = defaultdict(set)
     for row in hotspots():
-        if len(row.spans) == 2:
-            moves[row.gene].add(row.spans["hg19"][0] - row.spans["hg38"][0])
+        moves[row.gene].add(row.spans["hg19"][0] - row.spans["hg38"][0])
     assert len(moves) > 45
     assert {gene for gene, moved in moves.items() if len(moved) != 1} == set()
 
@@ -185,11 +184,9 @@ def test_without_residue_and_build_nobody_can_tell():
     assert call("RB1") == 0  # a gene without hotspots needs no position
 
 
-def test_a_gene_whose_codons_are_not_all_placed_in_a_build_is_not_ruled_out_by_place():
-    assert call("PIK3R1", place="5:67591097:A>G", build="hg19") == 1
-    assert call("PIK3R1", place="5:67591001:A>G", build="hg19") == 0
-    assert np.isnan(call("PIK3R1", place="5:68295173:A>G", build="hg38"))
-    assert call("PIK3R1", place="5:68295173:A>G", build="hg38", change="p.K10R") == 0
+def test_an_indel_in_a_gene_of_substitutions_needs_no_position():
+    assert call("KRAS", kind=IN_FRAME) == 0
+    assert np.isnan(call("EGFR", kind=IN_FRAME))
 
 
 def test_at_a_codon_a_silent_or_a_stopping_base_does_not_count():

@@ -212,10 +212,8 @@ def _codons(genes: NDArray[np.object_], places: Places) -> Counter[str]:
 
 def _bases_that_tell(build: str) -> Iterator[tuple[str, str, float, str]]:
     for spot in hotspots():
-        if not spot.codon or len(spot.spans) < 2:
-            continue
         moved = abs(spot.spans["hg19"][0] - spot.spans["hg38"][0])
-        if moved >= FEWEST_BASES_MOVED:
+        if spot.codon and moved >= FEWEST_BASES_MOVED:
             start = spot.spans[build][0]
             for offset, base in enumerate(plus_strand(spot)):
                 yield spot.gene, spot.chromosome, float(start + offset), base

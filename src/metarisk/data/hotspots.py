@@ -64,6 +64,11 @@ class Hotspot:
     strand: str
     spans: Mapping[str, tuple[int, int]]
 
+    @property
+    def changed_by(self) -> str:
+        """Kind of mutation that counts here: in a promoter it is a substitution."""
+        return SUBSTITUTION if self.kind == PROMOTER else self.kind
+
 
 @dataclass(frozen=True)
 class Residues:
@@ -136,8 +141,11 @@ def hotspot_calls(
     build
         Of the places; empty text if it is not known: then they tell nothing.
     """
-    concerned = pd.Index(genes).isin([spot.gene for spot in hotspots()]) & (kinds != "")
-    by_place = places.known & ~pd.Index(genes).isin(_genes_without_a_place(build))
+    concerned = np.zeros(len(genes), dtype=bool)
+    for kind in (SUBSTITUTION, IN_FRAME):
+        listed = [spot.gene for spot in hotspots() if spot.changed_by == kind]
+        concerned |= (kinds == kind) & pd.Index(genes).isin(listed)
+    by_place = places.known & bool(build)
     calls = np.zeros(len(genes), dtype=np.float32)
     calls[concerned & ~residues.known & ~by_place] = np.nan
     rows = np.flatnonzero(concerned)
@@ -145,24 +153,15 @@ def hotspot_calls(
     for spot in hotspots():
         of_gene = rows_of.get(spot.gene)
         if of_gene is not None:
-            fits = of_gene[(kinds[of_gene] == spot.kind) | (spot.kind == PROMOTER)]
+            fits = of_gene[kinds[of_gene] == spot.changed_by]
             calls[fits[_at_residue(spot, residues, fits)]] = 1.0
             calls[fits[_at_place(spot, places, fits, build)]] = 1.0
     return calls
 
 
-def _genes_without_a_place(build: str) -> list[str]:
-    """Genes with a hotspot that has no place in a build: there no place can rule all of them out."""
-    return [spot.gene for spot in hotspots() if build not in spot.spans]
-
-
 def _hotspot(row: Mapping[str, str]) -> Hotspot:
     first, _, last = row["residues"].partition("-")
-    spans = {
-        build: (int(row[f"{build}_start"]), int(row[f"{build}_end"]))
-        for build in ("hg19", "hg38")
-        if row[f"{build}_start"]
-    }
+    spans = {build: (int(row[f"{build}_start"]), int(row[f"{build}_end"])) for build in ("hg19", "hg38")}
     return Hotspot(
         row["gene"],
         row["kind"],
