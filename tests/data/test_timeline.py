@@ -115,6 +115,27 @@ def test_an_extra_number_can_be_dated(tiny):
     assert values(read_study(tiny.write())) == [("P1", -5, "extra.psa", 7)]
 
 
+def test_an_extra_number_has_its_own_range(tiny):
+    with_timeline(tiny)
+    tiny.put(
+        "metarisk_study.yaml",
+        "name: tiny\nfolder: .\n"
+        "timeline: {extra.psa: {event_type: LAB_TEST, where: {TEST: [PSA]}, value: RESULT}}\n"
+        "extras: {psa: {column: TUMOR_PURITY, unit: ng/mL, low: 0, high: 5}}\n",
+    )
+    (told,) = [told for told in tiny.errors() if "timeline" in told]
+    assert "data_timeline_labtest.txt, line 4: timeline.extra.psa: 1 values lie outside 0..5" in told
+    assert "It is in ng/mL" in told
+
+
+def test_of_two_values_of_one_day_the_last_stands_and_it_is_told(tiny):
+    labs = LABS + rows("P1 90 _ LAB_TEST ctDNA 40", "P2 0 _ LAB_TEST ctDNA 5")
+    cohort = read_study(with_timeline(tiny, labs=labs).write())
+    assert values(cohort)[0] == ("P1", -10, "ctdna_fraction", 0.4)
+    assert len(cohort.dated) == 4
+    assert "1 values are followed by another of the same patient and day" in tiny.told()
+
+
 def test_a_timeline_that_the_study_file_does_not_ask_for_is_told_and_does_no_harm(tiny):
     with_timeline(tiny).drop("metarisk_study.yaml").put("data_timeline_specimen.txt", "a\tb\n1\t2\n")
     told = tiny.told()

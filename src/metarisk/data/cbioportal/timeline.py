@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 
 from metarisk.config.study import StudyFile, TimelineValue
 from metarisk.data.cbioportal.meta import Meta
-from metarisk.data.dated import no_dated_values
+from metarisk.data.dated import no_dated_values, unite_dated
 from metarisk.data.found import Found, error, warning
+from metarisk.data.plain.dated import KEY, allowed_range
 from metarisk.data.source import ClinicalSource
 from metarisk.data.text import TextTable, is_missing, read_text, require_columns
 from metarisk.errors import first_ten, nearest
-from metarisk.schema.clinical import EXTRA, NUMERIC
+from metarisk.schema.clinical import EXTRA, NUMERIC, NumericColumn, leakage_reason
 
 PATIENT, START, EVENT = "PATIENT_ID", "START_DATE", "EVENT_TYPE"
 REQUIRED = (PATIENT, START, EVENT)
@@ -24,6 +26,14 @@ REQUIRED = (PATIENT, START, EVENT)
 SAMPLING = frozenset({"SPECIMEN", "SAMPLE ACQUISITION", "SAMPLE_ACQUISITION", "SURGERY", "BIOPSY"})
 SAMPLE_COLUMNS = ("SAMPLE_ID", "SPECIMEN_REFERENCE_NUMBER")
 TREATMENT = "TREATMENT"
+
+
+class Asked(NamedTuple):
+    """A clinical number that the study file asks of the timeline, and what it may be."""
+
+    name: str
+    declared: TimelineValue
+    allowed: NumericColumn
 
 
 def is_timeline(meta: Meta) -> bool:
@@ -51,11 +61,12 @@ def read_timeline(
     usable = [table for table in tables if table is not None and require_columns(table, REQUIRED, found)]
     zero = _first_sample_days(usable, source, found)
     read = [
-        _values(name, declared, usable, zero, found)
+        _values(Asked(name, declared, allowed_range(name, study.extras)), usable, zero, found)
         for name, declared in study.timeline.items()
         if _may_be_read(name, study, found)
     ]
-    return _of_kept_patients([frame for frame in read if len(frame)], source)
+    united = unite_dated(*read)
+    return _one_a_day(united[united["patient_id"].isin(source.patient_ids)], found)
 
 
 def sample_days(tables: Sequence[TextTable]) -> dict[str, float]:
@@ -94,51 +105,38 @@ def _first_sample_days(
 
 
 def _values(
-    name: str,
-    declared: TimelineValue,
-    tables: Sequence[TextTable],
-    zero: Mapping[str, float] | None,
-    found: Found,
+    asked: Asked, tables: Sequence[TextTable], zero: Mapping[str, float] | None, found: Found
 ) -> pd.DataFrame:
     """Rows of one clinical number over every file that has its events."""
-    rows = [_of_table(name, declared, table, zero, found) for table in tables if _has(declared, table)]
-    if not rows or not sum(map(len, rows)):
-        message = f"timeline.{name}: no event of type {declared.event_type} fits"
-        kinds = sorted({kind for table in tables for kind in table.frame[EVENT].unique()})
-        there = declared.event_type.upper() in (kind.upper() for kind in kinds)
-        do = "Check where and value of the declaration." if there else nearest(declared.event_type, kinds)
-        found.append(error("study file", message, do))
-        return no_dated_values()
-    return pd.concat(rows, ignore_index=True)
+    columns = {asked.declared.value, *asked.declared.where}
+    having = [table for table in tables if columns <= set(table.frame.columns)]
+    rows = unite_dated(*(_of_table(asked, table, zero, found) for table in having))
+    if not len(rows):
+        kind = asked.declared.event_type
+        kinds = sorted({event for table in tables for event in table.frame[EVENT].unique()})
+        there = kind.upper() in (event.upper() for event in kinds)
+        do = "Check where and value of the declaration." if there else nearest(kind, kinds)
+        found.append(error("study file", f"timeline.{asked.name}: no event of type {kind} fits", do))
+    return rows
 
 
-def _has(declared: TimelineValue, table: TextTable) -> bool:
-    return {declared.value, *declared.where} <= set(table.frame.columns)
-
-
-def _of_table(
-    name: str,
-    declared: TimelineValue,
-    table: TextTable,
-    zero: Mapping[str, float] | None,
-    found: Found,
-) -> pd.DataFrame:
-    wanted = _events(table, frozenset({declared.event_type.upper()}))
-    for column, accepted in declared.where.items():
+def _of_table(asked: Asked, table: TextTable, zero: Mapping[str, float] | None, found: Found) -> pd.DataFrame:
+    wanted = _events(table, frozenset({asked.declared.event_type.upper()}))
+    for column, accepted in asked.declared.where.items():
         wanted &= table.frame[column].isin(accepted).to_numpy(dtype=bool)
-    value = _numbers(table, declared.value, wanted, found) * declared.scale
+    value = _numbers(table, asked.declared.value, wanted, found) * asked.declared.scale
     day = _numbers(table, START, wanted, found)
     start = 0.0 if zero is None else table.frame[PATIENT].map(zero).to_numpy(dtype=np.float64)
     time = day - start
     known = wanted & ~np.isnan(value) & ~np.isnan(time)
-    if declared.event_type.upper() == TREATMENT:
+    if asked.declared.event_type.upper() == TREATMENT:
         known &= _before_sample(time, known, table.name, found)
-    _tell_outside(name, value, known, table, found)
+    _tell_outside(asked, value, known, table, found)
     return pd.DataFrame(
         {
             "patient_id": table.frame[PATIENT][known].astype(object),
             "time_days": time[known],
-            "variable": name,
+            "variable": asked.name,
             "value": value[known],
         }
     )
@@ -174,35 +172,39 @@ def _before_sample(
 
 
 def _tell_outside(
-    name: str, value: NDArray[np.float64], known: NDArray[np.bool_], table: TextTable, found: Found
+    asked: Asked, value: NDArray[np.float64], known: NDArray[np.bool_], table: TextTable, found: Found
 ) -> None:
-    if name not in NUMERIC:
-        return
-    allowed = NUMERIC[name]
+    low, high = asked.allowed.low, asked.allowed.high
     with np.errstate(invalid="ignore"):
-        outside = known & ((value < allowed.low) | (value > allowed.high))
+        outside = known & ((value < low) | (value > high))
     if outside.any():
-        message = f"timeline.{name}: {outside.sum()} values lie outside {allowed.low:g}..{allowed.high:g}"
-        do = f"{name} is in {allowed.unit}: correct the values, or name their scale in the study file."
+        message = f"timeline.{asked.name}: {outside.sum()} values lie outside {low:g}..{high:g}"
+        do = f"It is in {asked.allowed.unit}: correct the values, or name their scale in the study file."
         found.append(error(table.name, message, do, lines=table.lines(outside)))
 
 
 def _may_be_read(name: str, study: StudyFile, found: Found) -> bool:
+    """False, with the reason, for what is no clinical number, or one of the future."""
     extras = [EXTRA + extra for extra in study.extras]
-    if name in NUMERIC or name in extras:
+    reason = leakage_reason(name)
+    if name not in NUMERIC and name not in extras:
+        message, do = "is not a clinical number of metarisk", nearest(name, (*NUMERIC, *extras))
+    elif reason is not None:
+        message, do = f"cannot be a feature: {reason}", "Choose what was measured at its time."
+    else:
         return True
-    message = f"timeline.{name} is not a clinical number of metarisk"
-    found.append(error("study file", message, nearest(name, (*NUMERIC, *extras))))
+    found.append(error("study file", f"timeline.{name} {message}", do))
     return False
 
 
-def _of_kept_patients(frames: Sequence[pd.DataFrame], source: ClinicalSource) -> pd.DataFrame:
-    """One table, sorted by patient and time."""
-    if not frames:
-        return no_dated_values()
-    united = pd.concat(frames, ignore_index=True)
-    kept = united[united["patient_id"].isin(source.patient_ids)]
-    return kept.sort_values(["patient_id", "time_days", "variable"], kind="stable").reset_index(drop=True)
+def _one_a_day(values: pd.DataFrame, found: Found) -> pd.DataFrame:
+    """One value of a patient, day and variable: the last one in the file; differing ones are counted."""
+    distinct = values.drop_duplicates()
+    several = distinct.duplicated(KEY, keep="last")
+    if several.any():
+        message = f"{several.sum()} values are followed by another of the same patient and day"
+        found.append(warning("timeline", message, "The last one in the file stands."))
+    return distinct[~several].reset_index(drop=True)
 
 
 def _tell_undeclared(files: Sequence[Path], found: Found) -> None:

@@ -124,7 +124,7 @@ def _values(
     """Values of one variable in our unit, NaN where unknown or out of range, shape (rows,)."""
     column = declared.values[variable]
     values = np.round(_numbers(table, column, found) * declared.scale.get(variable, 1.0), 12)
-    allowed = _allowed(variable, extras)
+    allowed = allowed_range(variable, extras)
     outside = (values < allowed.low) | (values > allowed.high)
     if outside.any():
         guess = other_unit(variable, values[outside])
@@ -140,7 +140,8 @@ def _values(
     return inside
 
 
-def _allowed(variable: str, extras: Mapping[str, ExtraNumber]) -> NumericColumn:
+def allowed_range(variable: str, extras: Mapping[str, ExtraNumber]) -> NumericColumn:
+    """Unit and range of a clinical number, of the schema or of a study's own."""
     if variable in NUMERIC:
         return NUMERIC[variable]
     extra = extras.get(variable.removeprefix(EXTRA))
