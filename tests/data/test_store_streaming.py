@@ -185,6 +185,21 @@ def test_a_sample_in_two_parts_is_refused(tmp_path):
         write_all(overlapping, tmp_path / "c")
 
 
+def test_a_sample_twice_in_a_part_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"part 1 of the cohort repeats 1 samples \(S003\)"):
+        write_cohort(made(20).take(np.array([3, 4, 3])), tmp_path / "c")
+
+
+def test_an_assay_in_another_order_than_the_samples_is_refused(tmp_path):
+    cohort = made(20)
+    turned = cohort.assays[Assay.MUTATION].take(np.arange(20)[::-1])
+    with pytest.raises(
+        InputError, match="mutation of part 1 of the cohort has other samples than its clinical"
+    ):
+        write_cohort(replace(cohort, assays={Assay.MUTATION: turned}), tmp_path / "c")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_no_part_is_no_cohort(tmp_path):
     with pytest.raises(InputError, match="the cohort has no samples"), cohort_writer(tmp_path / "c"):
         pass

@@ -115,7 +115,7 @@ def _there_and_back(made: MadeCohort, folder: Path, on_progress: OnProgress) -> 
 
 
 class Timed(NamedTuple):
-    """A leg as its process saw it: over how many samples, how long."""
+    """A leg as its process saw it: the samples whose values it wrote or read, and how long that took."""
 
     leg: str
     samples: int

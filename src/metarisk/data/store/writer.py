@@ -93,7 +93,8 @@ class CohortWriter:
         Raises
         ------
         InputError
-            If it differs from the first part, or holds a sample that was added before.
+            If it differs from the first part, holds a sample twice or one that was added before, or an assay
+            is not aligned to its clinical table.
         """
         if not self._parts:
             self._begin(part)
@@ -137,13 +138,20 @@ class CohortWriter:
                 expected="the same columns, assays and genes in every part",
                 do="Cut the parts from one cohort, or align them first.",
             )
-        repeated = sorted(self._samples.intersection(part.sample_ids.tolist()))
+        within = part.clinical.index[part.clinical.index.duplicated()]
+        repeated = sorted({*self._samples.intersection(part.sample_ids.tolist()), *within})
         if repeated:
             raise InputError(
                 f"part {number} of the cohort repeats {len(repeated)} samples ({first_ten(repeated)})",
-                expected="each sample in one part",
+                expected="each sample once",
                 do="Remove or rename the repeated ones.",
             )
+        for assay, table in part.assays.items():
+            if not np.array_equal(table.sample_ids, part.sample_ids):
+                raise InputError(
+                    f"{assay} of part {number} of the cohort has other samples than its clinical table",
+                    do="Join the tables with Cohort.join, which aligns them.",
+                )
 
     def _differences(self, part: Cohort, first: Cohort) -> list[str]:
         genes = {assay: file.genes for assay, file in self._assays.items()}
@@ -191,8 +199,9 @@ class _AssayFile:
     def __enter__(self) -> _AssayFile:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._flush()
+    def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
+        if failure is None:
+            self._flush()
         self._writer.close()
 
     def add(self, table: AssayTable) -> None:
