@@ -26,6 +26,12 @@ GENES = ["TP53", "KRAS", "MYC", *(f"GENE{n}" for n in range(30))]
 CELLS = 60
 
 
+@pytest.fixture(autouse=True)
+def unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound files need no other process to look first, which would take most of the time."""
+    monkeypatch.setattr("metarisk.data.annotated.container.probe", lambda path: None)
+
+
 class Cells:
     """A file of cells in the making, with its study file."""
 

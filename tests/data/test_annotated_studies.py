@@ -18,6 +18,12 @@ GENES = ["TP53", "KRAS", "MYC", "EGFR", *(f"GENE{n}" for n in range(30))]
 SAMPLES = ["00123", "1E5", "NA", "x-4"]
 
 
+@pytest.fixture(autouse=True)
+def unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sound files need no other process to look first, which would take most of the time."""
+    monkeypatch.setattr("metarisk.data.annotated.container.probe", lambda path: None)
+
+
 @pytest.fixture
 def values() -> np.ndarray:
     """log2 TPM, shape (N, G), a third of it zero."""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from metarisk.data.annotated.probe import probe
 from metarisk.data.content import foreign_content
 from metarisk.errors import InputError, MetariskError, first_ten, nearest
 
@@ -37,8 +38,13 @@ def h5_library() -> Any:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened(path: Path, *, sealed: bool = False) -> Iterator[Any]:
     """File of h5py, open for reading.
+
+    Parameters
+    ----------
+    sealed
+        Every byte was verified already, so that no other process need look at it first.
 
     Raises
     ------
@@ -47,6 +53,9 @@ def opened(path: Path) -> Iterator[Any]:
         wrong while the block reads it.
     """
     h5py = h5_library()
+    _refuse_foreign(path)
+    if not sealed:
+        probe(path)
     file = _open(path, h5py)
     try:
         with file:
@@ -76,16 +85,21 @@ def naming(path: Path) -> Iterator[None]:
         raise InputError(f"{path.name} {caught.found}", expected=caught.expected, do=caught.do) from caught
 
 
-def _open(path: Path, h5py: Any) -> Any:
+def _refuse_foreign(path: Path) -> None:
+    """Refuse what is no HDF5 file by its first bytes, or cannot be read at all."""
     if not path.is_file():
         raise InputError("does not exist", do="Put the file there or correct its name.")
     try:
         foreign = foreign_content(path)
-        if foreign is not None:
-            raise InputError(foreign.message, do=foreign.do)
+    except OSError as caught:
+        raise InputError(f"cannot be read ({caught.strerror})", do="Check its permissions.") from caught
+    if foreign is not None:
+        raise InputError(foreign.message, do=foreign.do)
+
+
+def _open(path: Path, h5py: Any) -> Any:
+    try:
         return h5py.File(path, "r")
-    except PermissionError as caught:
-        raise InputError("cannot be read (permission denied)", do="Check its permissions.") from caught
     except OSError as caught:
         again = "Fetch or write it again; nothing of it was used."
         size = path.stat().st_size

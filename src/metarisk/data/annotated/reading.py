@@ -13,7 +13,7 @@ from metarisk.data.annotated.container import check_size, element, naming, opene
 from metarisk.data.annotated.digest import digest_of
 from metarisk.data.annotated.form import DATED, OURS, PANEL, UNIT, read_manifest
 from metarisk.data.annotated.frames import TEXT, restored
-from metarisk.data.annotated.seal import check_seal
+from metarisk.data.annotated.seal import is_sealed
 from metarisk.data.cohort import AssayTable, Cohort, Provenance
 from metarisk.errors import InputError, first_ten
 from metarisk.schema.assays import ASSAYS, Assay
@@ -39,9 +39,7 @@ def read_h5ad(path: Path) -> Cohort:
 
 def read_annotated(path: Path) -> Cohort:
     """Cohort of either file; errors as for `read_h5mu`, their sentence goes on after the file's name."""
-    if path.is_file():
-        check_seal(path)
-    with opened(path) as file:
+    with opened(path, sealed=path.is_file() and is_sealed(path)) as file:
         manifest = read_manifest(file)
         cohort = _read(file, manifest)
     if digest_of(cohort) != manifest["sha256"]:

@@ -34,15 +34,21 @@ def seal(path: Path, kind: str) -> None:
         stream.write(head.encode())
 
 
-def check_seal(path: Path) -> None:
-    """Refuse a sealed file whose bytes are not those that were written; raises `InputError`."""
+def is_sealed(path: Path) -> bool:
+    """True for a file whose every byte is as it was written, False for one without a seal.
+
+    Raises
+    ------
+    InputError
+        If it has a seal and was cut or altered.
+    """
     try:
         with path.open("rb") as stream:
             found = _SEAL.search(stream.read(USER_BLOCK))
     except OSError as caught:
         raise InputError(f"cannot be read ({caught.strerror})", do="Check name and permissions.") from caught
     if found is None:
-        return
+        return False
     size = path.stat().st_size
     if size < int(found[1]):
         raise InputError(
@@ -55,6 +61,7 @@ def check_seal(path: Path) -> None:
             do="Copy it again or write it again from its study; read it through a study file "
             "(format: tables) if it was changed on purpose.",
         )
+    return True
 
 
 def _hash_of(path: Path) -> str:
