@@ -11,6 +11,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from metarisk.data.found import Found, error
@@ -202,12 +203,15 @@ def each_distinct(values: pd.Series, of: Callable[[pd.Series], NDArray[Scalar]])
 
 def _text_of_parquet(path: Path, found: Found) -> TextTable | None:
     table = read_parquet(path, found)
-    if table is None:
-        return None
+    return None if table is None else text_of_arrow(path.name, table)
+
+
+def text_of_arrow(name: str, table: pa.Table) -> TextTable:
+    """Columns of text of a table in memory."""
     # Without pandas' own notes a stored index is a column like any other.
     frame = table.to_pandas(ignore_metadata=True)
-    text = pd.DataFrame({str(name): as_text(frame[name]) for name in frame.columns})
-    return TextTable(path.name, text.reset_index(drop=True), 1)
+    text = pd.DataFrame({str(column): as_text(frame[column]) for column in frame.columns})
+    return TextTable(name, text.reset_index(drop=True), 1)
 
 
 def as_text(values: pd.Series) -> pd.Series:

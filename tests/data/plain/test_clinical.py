@@ -32,6 +32,27 @@ def test_a_turned_table_gives_the_clinic_and_the_assay(folder):
     assert folder.told() == ""
 
 
+def test_a_turned_parquet_reads_as_the_same_text_does(folder):
+    turned(folder)
+    folder.assay("both.tsv", unit="log2_rsem", id_column="feature")
+    text = folder.read()
+    frame = pd.read_csv(folder.path / "both.tsv", sep="\t").set_index("feature")
+    frame.astype("float32").to_parquet(folder.path / "both.parquet")
+    folder.say(file="both.parquet")
+    folder.study["assays"][0]["file"] = "both.parquet"
+    stored = folder.read()
+    pd.testing.assert_frame_equal(stored.clinical, text.clinical)
+    pd.testing.assert_frame_equal(stored.endpoints, text.endpoints)
+    folder.say(rows=["age", "died", "times"])
+    assert "both.parquet, value 'times': has no row 'times'. Did you mean 'time'?" in folder.errors()[0]
+
+
+def test_a_turned_parquet_whose_rows_have_no_names_is_told(folder):
+    pd.DataFrame({"feature": [1, 2], "a": [1.0, 2.0]}).to_parquet(folder.path / "t.parquet")
+    folder.say(file="t.parquet", orientation="genes_in_rows", sample_column="feature", rows=["age"])
+    assert "t.parquet, value 'age': has no row 'age'" in folder.errors()[0]
+
+
 def test_clinical_rows_that_are_absent_or_stand_twice_are_named(folder):
     turned(folder)
     folder.say(rows=["age", "died", "times"])

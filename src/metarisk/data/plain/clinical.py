@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +11,14 @@ from metarisk.config.study import ClinicalFile
 from metarisk.config.study_annotated import is_annotated
 from metarisk.data.annotated import read_obs
 from metarisk.data.barcodes import sample_types, tumours
-from metarisk.data.found import Found, error
+from metarisk.data.found import Found
 from metarisk.data.plain.blanks import blanked
 from metarisk.data.plain.further import join_further
 from metarisk.data.plain.place import inside
 from metarisk.data.plain.sample_ids import patients_of_samples, with_cohort
+from metarisk.data.plain.turned import read_turned
 from metarisk.data.source import ClinicalSource
 from metarisk.data.text import TextTable, check_ids, read_text, require_columns
-from metarisk.errors import nearest
 
 # The portal's usual name, so that it is mapped without being declared.
 SAMPLE_TYPE = "SAMPLE_TYPE"
@@ -47,29 +46,11 @@ def clinical_source(folder: Path, declared: ClinicalFile, found: Found) -> Clini
 def _upright(folder: Path, declared: ClinicalFile, found: Found) -> TextTable | None:
     """The table with samples in rows; a turned one is turned, with its rows' names as columns."""
     path = inside(folder, declared.file, found)
-    if path is not None and is_annotated(path):
+    if path is None:
+        return None
+    if is_annotated(path):
         return read_obs(path, declared.modality, found)
-    table = None if path is None else read_text(path, found)
-    if table is None or declared.orientation == "samples_in_rows":
-        return table
-    if not require_columns(table, (declared.sample_column,), found):
-        return None
-    names = table.frame[declared.sample_column]
-    if not _has_named_rows(table.name, names, declared.rows, found):
-        return None
-    clinical = table.frame[names.isin(declared.rows)].set_index(declared.sample_column)
-    turned = clinical.T.rename_axis(columns=None).rename_axis(declared.sample_column).reset_index()
-    return TextTable(table.name, turned, 1)
-
-
-def _has_named_rows(file: str, names: pd.Series, rows: Sequence[str], found: Found) -> bool:
-    counts = names.value_counts()
-    for row in rows:
-        if counts.get(row, 0) == 0:
-            found.append(error(file, f"has no row {row!r}", nearest(row, map(str, names)), value=row))
-        elif counts[row] > 1:
-            found.append(error(file, "the clinical row stands twice", "Keep one of the two.", value=row))
-    return all(counts.get(row, 0) == 1 for row in rows)
+    return read_turned(path, declared, found) if declared.rows else read_text(path, found)
 
 
 def _has_named_columns(table: TextTable, declared: ClinicalFile, found: Found) -> bool:
