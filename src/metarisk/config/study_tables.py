@@ -251,13 +251,13 @@ class FurtherTable(Section):
         Path below the study's folder.
     column
         Its column of ids.
-    on
+    joins
         Column of the first table that holds the same ids.
     """
 
     file: Path
     column: str
-    on: str
+    joins: str
 
 
 class Blank(Section):

@@ -64,7 +64,7 @@ def test_clinical_rows_that_are_absent_or_stand_twice_are_named(folder):
 
 def test_further_tables_join_by_an_id(folder):
     folder.put("blood.csv", "person,albumin,nlr", "x-4,3.9,2", "00123,4.1,NA", "gone,1,1")
-    folder.say(further=[{"file": "blood.csv", "column": "person", "on": "sample"}])
+    folder.say(further=[{"file": "blood.csv", "column": "person", "joins": "sample"}])
     folder.study["clinical"] |= {"albumin_g_per_dl": "albumin", "nlr": "nlr"}
     clinical = folder.read().clinical
     np.testing.assert_array_equal(clinical["albumin_g_per_dl"], [4.1, np.nan, np.nan, 3.9])
@@ -75,7 +75,7 @@ def test_further_tables_join_by_an_id(folder):
 
 def test_a_further_table_is_in_the_hash_of_the_study(folder):
     folder.put("blood.csv", "person,nlr", "x-4,2")
-    folder.say(further=[{"file": "blood.csv", "column": "person", "on": "sample"}])
+    folder.say(further=[{"file": "blood.csv", "column": "person", "joins": "sample"}])
     before = folder.read().provenance.sha256
     folder.put("blood.csv", "person,nlr", "x-4,3")
     assert folder.read().provenance.sha256 != before
@@ -97,13 +97,13 @@ def test_a_further_table_is_in_the_hash_of_the_study(folder):
 )
 def test_a_further_table_that_does_not_fit_is_an_error(folder, lines, sentence):
     folder.put("blood.csv", *lines)
-    folder.say(further=[{"file": "blood.csv", "column": "person", "on": "sample"}])
+    folder.say(further=[{"file": "blood.csv", "column": "person", "joins": "sample"}])
     assert sentence in folder.errors()[0]
 
 
 def test_the_first_table_wins_over_a_further_one_and_says_so(folder):
     folder.put("more.csv", "person,age", "x-4,99")
-    folder.say(further=[{"file": "more.csv", "column": "person", "on": "sample"}])
+    folder.say(further=[{"file": "more.csv", "column": "person", "joins": "sample"}])
     np.testing.assert_array_equal(folder.read().clinical["age_years"], [50, 60, np.nan, 70])
     assert "more.csv: has columns that another clinical table has already (age)" in folder.told()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from metarisk.config.study import StudyFile
 from metarisk.schema.assays import Assay
 
 PROBE_MAP = (
@@ -51,7 +54,7 @@ def xena(folder):
         "file": "phenotype.tsv",
         "sample_column": "sample",
         "barcode": "tcga",
-        "further": [{"file": "survival.tsv", "column": "sample", "on": "sample"}],
+        "further": [{"file": "survival.tsv", "column": "sample", "joins": "sample"}],
     }
     folder.study["clinical"] = {"age_years": "age_at_diagnosis", "sex": "gender", "stage": "stage"}
     follow_up = {"time": "OS.time", "unit": "days", "status": "OS", "event": ["1"], "censored": ["0"]}
@@ -247,3 +250,10 @@ def test_rows_that_count_reads_are_no_genes(xena):
     text = "".join(line.replace(" ", "\t") + "\n" for line in lines)
     (xena.path / "tpm.tsv.gz").write_bytes(gzip.compress(text.encode()))
     assert "1 of 3 features have no gene of their own in gencode.v36.probemap" in xena.told()
+
+
+def test_the_study_files_of_the_documentation_can_be_read():
+    text = (Path(__file__).parents[3] / "docs" / "xena_gdc.md").read_text()
+    examples = [block.partition("```")[0] for block in text.split("```yaml\n")[1:]]
+    studies = [StudyFile.model_validate(yaml.safe_load(example)) for example in examples]
+    assert [len(study.assays) for study in studies] == [2, 3]

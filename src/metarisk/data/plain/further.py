@@ -27,7 +27,7 @@ def join_further(first: TextTable, declared: ClinicalFile, folder: Path, found: 
     columns = Columns(first.frame, dict.fromkeys(map(str, first.frame.columns), first.name))
     for further in declared.further:
         table = _readable(further, folder, found)
-        if table is not None and require_columns(first, (further.on,), found):
+        if table is not None and require_columns(first, (further.joins,), found):
             columns = _joined(columns, table, further, declared.barcode is not None, found)
     return columns
 
@@ -52,7 +52,7 @@ def _joined(
     if twice:
         message = f"has columns that another clinical table has already ({first_ten(twice)})"
         found.append(warning(table.name, message, "The first table's were read; rename them to read these."))
-    ids = columns.frame[further.on]
+    ids = columns.frame[further.joins]
     _tell_strangers(set(indexed.index), set(ids), table.name, found)
     new = indexed.drop(columns=twice)
     joined = new.reindex(ids, fill_value="").set_axis(columns.frame.index)
@@ -63,7 +63,7 @@ def _joined(
 def _tell_strangers(theirs: set[str], ours: set[str], file: str, found: Found) -> None:
     if not theirs & ours:
         message = f"shares no id with the first clinical table ({first_ten(sorted(theirs))})"
-        do = f"Its ids should look like {first_ten(sorted(ours)[:3])}; check `column` and `on`."
+        do = f"Its ids should look like {first_ten(sorted(ours)[:3])}; check `column` and `joins`."
         found.append(error(file, message, do))
     elif strange := sorted(theirs - ours):
         message = f"{len(strange)} of its {len(theirs)} ids are not in the first clinical table"
