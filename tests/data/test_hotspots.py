@@ -18,6 +18,7 @@ from metarisk.data.hotspots import (
     Hotspot,
     Residues,
     changes_residue,
+    exchange_residues,
     hotspot_calls,
     hotspots,
     plus_strand,
@@ -137,6 +138,12 @@ def test_a_protein_change_tells_its_residues(change, first, last, letter):
 @pytest.mark.parametrize("change", ["", "NA", "p.Promoter", "p.?", "c.35G>A"])
 def test_what_is_no_protein_change_tells_nothing(change):
     assert not residues_of(pd.Series([change])).known[0]
+
+
+def test_a_protein_change_tells_whether_a_residue_takes_anothers_place():
+    no = ["p.E285*", "p.Gln61Ter", "p.R175fs", "p.R175Lfs*5", "p.G12=", "p.X126_splice"]
+    yes = ["p.G12D", "p.Gly12Asp", "p.E746_A750del", "", "p.Promoter"]
+    assert exchange_residues(pd.Series(no + yes)).tolist() == [False] * len(no) + [True] * len(yes)
 
 
 @pytest.mark.parametrize(

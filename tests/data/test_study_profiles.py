@@ -233,6 +233,20 @@ def test_hotspots_come_from_the_protein_change_in_any_of_its_columns(tiny):
         assert table.values[1, kras, HOTSPOT] == 0
 
 
+def test_a_stop_at_a_hotspots_codon_is_no_hotspot_whatever_tells_the_class(tiny):
+    tiny.put(
+        "data_mutations.txt",
+        rows(
+            "Hugo_Symbol Reference_Allele Tumor_Seq_Allele2 Tumor_Sample_Barcode HGVSp_Short",
+            "TP53 C T S1 p.R175H",
+            "TP53 C A S3 p.E285*",
+            "TP53 C A S4 p.R248=",
+        ),
+    )
+    table = read_study(tiny.write()).assays[Assay.MUTATION]
+    assert table.values[:, table.genes.index("TP53"), HOTSPOT].tolist() == [1, 0, 0, 0]
+
+
 def test_only_the_gzipped_form_of_a_file_is_enough(tiny, tmp_path):
     plain = read_study(tiny.write()).content_sha256()
     packed = TinyStudy(tmp_path / "packed", dict(tiny.files))

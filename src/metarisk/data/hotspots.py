@@ -32,6 +32,8 @@ _ONE_LETTER = {_THREE_LETTERS[3 * n : 3 * n + 3]: letter for n, letter in enumer
 # p.G12D, p.Gly12Asp, ENSP1:p.E746_A750del: letter and number of the first residue, number of the last.
 _CHANGE = r"^(?:[^:]*:)?(?:p\.)?\(?([A-Z][a-z]{2}|[A-Z*])(\d+)(?:_(?:[A-Z][a-z]{2}|[A-Z*])(\d+))?"
 _POSITION = r"^(\d+)(?:-(\d+))?"
+# p.E285*, p.Gln61Ter, p.R175fs, p.G12=, p.X126_splice: the protein stops, shifts, stays, or is spliced anew.
+_NO_RESIDUE = r"\*|Ter|fs|=|splice"
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,13 @@ def residues_of(changes: pd.Series, positions: pd.Series | None = None) -> Resid
         last.fillna(first).to_numpy(dtype=np.float64),
         letters.to_numpy(dtype=object),
     )
+
+
+def exchange_residues(changes: pd.Series) -> NDArray[np.bool_]:
+    """False where a protein change tells that no residue takes another's place, shape (M,)."""
+    codes, distinct = pd.factorize(changes, use_na_sentinel=False)
+    told = pd.Series(distinct, dtype=object).str.contains(_NO_RESIDUE, regex=True)
+    return ~told.to_numpy(dtype=bool)[codes]
 
 
 def _extracted(texts: pd.Series, pattern: str) -> pd.DataFrame:

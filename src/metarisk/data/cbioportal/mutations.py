@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from metarisk.data.build import settle_build, weigh_build
 from metarisk.data.calls import Calls
 from metarisk.data.found import Found, error, warning
 from metarisk.data.hotspots import IN_FRAME as IN_FRAME_KIND
-from metarisk.data.hotspots import SUBSTITUTION, hotspot_calls, residues_of
+from metarisk.data.hotspots import SUBSTITUTION, exchange_residues, hotspot_calls, residues_of
 from metarisk.data.mutation_classes import (
     CLASS_CHANNELS,
     IN_FRAME,
@@ -67,6 +68,7 @@ def read_mutations(path: Path, setting: Setting, found: Found) -> Calls | None:
     table = read_text(path, found, COLUMNS)
     if table is None or not require_columns(table, (SAMPLE_COLUMN, _gene_column(table)), found):
         return None
+    table = _with_tumours_allele(table)
     channels = _channels(table, setting.study.mutation_class, found)
     if channels is None:
         return None
@@ -88,6 +90,15 @@ def _gene_column(table: TextTable) -> str:
     """Symbols where the file has them, else Entrez ids."""
     symbol, entrez = GENE_COLUMNS
     return entrez if symbol not in table.frame.columns and entrez in table.frame.columns else symbol
+
+
+def _with_tumours_allele(table: TextTable) -> TextTable:
+    """The table with the tumour's allele in one column: the first, where the second is the reference."""
+    if not {OTHER_ALLELE_COLUMN, *ALLELE_COLUMNS} <= set(table.frame.columns):
+        return table
+    before, after = (table.frame[column] for column in ALLELE_COLUMNS)
+    mended = after.where(after != before, table.frame[OTHER_ALLELE_COLUMN])
+    return replace(table, frame=table.frame.assign(**{ALTERNATE: mended}))
 
 
 def _somatic(table: TextTable, found: Found) -> NDArray[np.bool_]:
@@ -126,10 +137,12 @@ def _hotspots(
     frame: pd.DataFrame, genes: NDArray[np.str_], channels: NDArray[np.intp], places: Places, build: str
 ) -> NDArray[np.float32] | None:
     """1 at a recurrent position, 0 not, NaN not told, shape (M,); None where the file tells of none."""
-    residues = residues_of(_changes(frame), frame.get(POSITION_COLUMN))
+    changes = _changes(frame)
+    residues = residues_of(changes, frame.get(POSITION_COLUMN))
     if not residues.known.any() and not (build and places.known.any()):
         return None
     kinds = pd.Series(channels).map(_KINDS).fillna("").to_numpy(dtype=object)
+    kinds[~exchange_residues(changes)] = ""
     return hotspot_calls(genes.astype(object), kinds, residues, places, build)
 
 
@@ -171,9 +184,6 @@ def _by_class(table: TextTable, found: Found) -> NDArray[np.intp]:
 
 def _by_alleles(table: TextTable) -> NDArray[np.intp]:
     before, after = (table.frame[column].replace("-", "") for column in ALLELE_COLUMNS)
-    if OTHER_ALLELE_COLUMN in table.frame.columns:
-        # Where the second allele is the reference, the first one is the tumour's.
-        after = after.where(after != before, table.frame[OTHER_ALLELE_COLUMN].replace("-", ""))
     change = (after.str.len() - before.str.len()).to_numpy()
     substituted = change == 0
     if TYPE_COLUMN in table.frame.columns:
