@@ -308,7 +308,7 @@ class ClinicalFile(Section):
         More tables that join this one.
     assays_only
         What a sample means that has an assay and no clinical row: ``leave_out`` (and tell) or ``keep``, with
-        everything clinical unknown.
+        everything clinical unknown but the constants.
     """
 
     file: Path

@@ -148,13 +148,15 @@ def test_samples_with_an_assay_only_are_left_out_and_told(folder):
 
 
 def test_samples_with_an_assay_only_are_kept_where_declared(folder):
-    folder.say(assays_only="keep")
+    folder.say(assays_only="keep", constants={"kind": "Cell line"})
+    folder.study["clinical"]["sample_type"] = "kind"
     with_an_assay_of(folder, "00123", "new")
     cohort = folder.read()
     assert cohort.sample_ids.tolist() == ["00123", "1E5", "NA", "x-4", "new"]
     assert cohort.patient_ids.tolist()[-1] == "new"
     assert cohort.endpoints.iloc[-1].isna().all()
-    assert cohort.clinical.drop(columns="patient_id").iloc[-1].isna().all()
+    assert cohort.clinical["sample_type"].tolist() == ["Cell line"] * 5
+    assert cohort.clinical.drop(columns=["patient_id", "sample_type"]).iloc[-1].isna().all()
     assert cohort.assays[Assay.COPY_NUMBER].units.tolist() == ["discrete", "", "", "", "discrete"]
     assert "has no row for 1 samples that an assay has (new). They were kept" in folder.told()
 

@@ -23,7 +23,7 @@ def with_assays_only(
     left_out: frozenset[str],
     found: Found,
 ) -> ClinicalSource:
-    """The source with one more row, everything unknown, for each sample that has an assay only.
+    """The source with one more row for each sample that has an assay only; only constants are known of it.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def with_assays_only(
     if not added:
         return source
     message = f"has no row for {len(added)} samples that an assay has ({first_ten(added)})"
-    found.append(warning(source.file, message, "They were kept; everything clinical is unknown of them."))
+    found.append(warning(source.file, message, "They were kept; nothing clinical is known of them."))
     unknown = pd.DataFrame("", index=pd.Index(added, name="sample_id"), columns=source.frame.columns)
+    unknown = unknown.assign(**declared.constants)
     patients = np.concatenate([source.patient_ids, patients_without_a_row(added, declared)])
     return replace(source, frame=pd.concat([source.frame, unknown]), patient_ids=patients)
