@@ -109,6 +109,15 @@ def test_licence_and_citation_of_the_meta_file_stand_in_the_provenance(tiny):
     assert read_study(tiny.write()).provenance.licence == "not stated; cite Doe et al. 2020"
 
 
+def test_the_study_files_licence_wins_and_the_folders_stands_where_it_says_none(tiny):
+    tiny.put("metarisk_study.yaml", "name: tiny\nfolder: .\n")
+    assert read_study(tiny.write()).provenance.licence == "CC0"
+    tiny.put("metarisk_study.yaml", "name: tiny\nfolder: .\nlicence: by contract\n")
+    assert read_study(tiny.write()).provenance.licence == "by contract"
+    tiny.change("meta_study.txt", "license: CC0\n", "").put("metarisk_study.yaml", "name: tiny\nfolder: .\n")
+    assert read_study(tiny.write()).provenance.licence == "not stated"
+
+
 def test_a_study_without_a_name_goes_by_its_folders(tiny):
     tiny.change("meta_study.txt", "cancer_study_identifier: tiny\n", "")
     assert "meta_study.txt: has no cancer_study_identifier" in tiny.told()

@@ -61,6 +61,8 @@ class Parts:
         Values of patients at several times.
     build
         Genome build of the positions, declared or shown by them; empty text if it is not known.
+    licence
+        Terms that the folder itself states; empty text if it states none.
     """
 
     clinical: pd.DataFrame
@@ -69,3 +71,4 @@ class Parts:
     files: tuple[Path, ...]
     dated: pd.DataFrame = field(default_factory=no_dated_values)
     build: str = ""
+    licence: str = ""

@@ -92,12 +92,11 @@ def inspect_study(
     parts = None if setting is None else _read_parts(setting, found)
     if parts is not None:
         _check_ids(parts, found)
-    unhashed = Provenance(study.name, study.licence, "", study.build or "")
+    unhashed = _provenance(study, parts)
     if parts is None or errors_of(found):
         return StudyReading(None, tuple(found), unhashed, parts)
     try:
-        build = parts.build or unhashed.build
-        provenance = replace(unhashed, sha256=_sha256_of(parts.files), build=build)
+        provenance = replace(unhashed, sha256=_sha256_of(parts.files))
         clinical = with_dated_baseline(parts.clinical, parts.dated)
         cohort = Cohort.join(clinical, parts.assays, parts.endpoints, provenance, parts.dated)
     except InputError as caught:
@@ -125,6 +124,14 @@ def _read_parts(setting: Setting, found: Found) -> Parts | None:
     return (
         read_folder(setting, found) if setting.study.format == "cbioportal" else read_tables(setting, found)
     )
+
+
+def _provenance(study: StudyFile, parts: Parts | None) -> Provenance:
+    """What a study calls itself, without a hash; its study file wins over its folder."""
+    own_licence, own_build = ("", "") if parts is None else (parts.licence, parts.build)
+    stated = "licence" in study.model_fields_set or not own_licence
+    licence = study.licence if stated else own_licence
+    return Provenance(study.name, licence, "", study.build or own_build)
 
 
 def _check_ids(parts: Parts, found: Found) -> None:

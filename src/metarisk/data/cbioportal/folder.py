@@ -16,7 +16,7 @@ from metarisk.data.cbioportal.meta import (
     META_STUDY,
     Meta,
     declared_build,
-    licence_of,
+    licence_in,
     read_fields,
     read_metas,
     tell_study,
@@ -56,7 +56,7 @@ def default_study(folder: Path) -> StudyFile:
     ignored: Found = []
     fields = read_fields(folder / META_STUDY, ignored)
     name = fields.get("cancer_study_identifier") or folder.resolve().name
-    return StudyFile(name=name, folder=Path(), licence=licence_of(fields))
+    return StudyFile(name=name, folder=Path())
 
 
 def read_folder(setting: Setting, found: Found) -> Parts | None:
@@ -93,6 +93,7 @@ def read_folder(setting: Setting, found: Found) -> Parts | None:
             read_timeline(metas, source, setting.study, found), read_dated(setting, whole, source, found)
         ),
         build or shown_build,
+        licence_in(setting.folder),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from metarisk.data.build import build_named
 from metarisk.data.content import read_content
 from metarisk.data.found import Found, error, warning
+from metarisk.schema.findings import errors_of
 
 META_STUDY = "meta_study.txt"
 LICENCE_FIELDS = ("license", "licence")
@@ -56,11 +57,13 @@ def read_metas(folder: Path, found: Found) -> list[Meta]:
     return [meta for meta in metas if meta is not None]
 
 
-def licence_of(fields: Mapping[str, str]) -> str:
-    """Licence by meta_study.txt, with the citation where it names one."""
-    licence = next((fields[name] for name in LICENCE_FIELDS if fields.get(name)), NOT_STATED)
+def licence_in(folder: Path) -> str:
+    """Licence by meta_study.txt, with the citation where it names one; empty text where it names neither."""
+    ignored: Found = []
+    fields = read_fields(folder / META_STUDY, ignored)
+    licence = next((fields[name] for name in LICENCE_FIELDS if fields.get(name)), "")
     citation = fields.get("citation", "")
-    return f"{licence}; cite {citation}" if citation else licence
+    return f"{licence or NOT_STATED}; cite {citation}" if citation else licence
 
 
 def declared_build(study: str | None, folder: Path, found: Found) -> str:
@@ -92,8 +95,9 @@ def tell_study(folder: Path, found: Found) -> None:
 
 
 def _read_meta(path: Path, found: Found) -> Meta | None:
+    told = len(found)
     fields = read_fields(path, found)
-    if not fields:
+    if not fields and errors_of(found[told:]):
         return None
     absent = [key for key in ("genetic_alteration_type", "data_filename") if key not in fields]
     if absent:
