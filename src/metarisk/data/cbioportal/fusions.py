@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from metarisk.data.build import settle_build, weigh_build
 from metarisk.data.calls import Calls
-from metarisk.data.found import Found, error
+from metarisk.data.found import Found, error, warning
 from metarisk.data.places import CHROMOSOME, START, places_in
 from metarisk.data.setting import Setting
 from metarisk.data.text import TextTable, in_capitals, read_text, require_columns, stripped
@@ -36,6 +36,7 @@ def read_structural_variants(path: Path, setting: Setting, found: Found) -> Call
         message = f"names no partner (none of {', '.join(names)})"
         found.append(error(table.name, message, "Name the genes of each variant as cBioPortal does."))
         return None
+    _tell_absent(table, found)
     somatic = table.frame[_somatic(table.frame, STATUS_COLUMN)]
     partners = [_partners(somatic, SAMPLE_COLUMN, _gene_columns(side), setting) for side in SIDES]
     return _calls(pd.concat(partners), table, setting, _build(table, setting, found), found)
@@ -48,6 +49,18 @@ def read_old_fusions(path: Path, setting: Setting, found: Found) -> Calls | None
         return None
     somatic = table.frame[_somatic(table.frame, OLD_STATUS_COLUMN)]
     return _calls(_partners(somatic, OLD_SAMPLE_COLUMN, OLD_GENE_COLUMNS, setting), table, setting, "", found)
+
+
+def _tell_absent(table: TextTable, found: Found) -> None:
+    """Tell columns that the portal's format has and the file has not, and what their absence means."""
+    present = set(table.frame.columns)
+    for side in SIDES:
+        if present.isdisjoint(_gene_columns(side)):
+            message = f"has no column {' or '.join(_gene_columns(side))}"
+            found.append(warning(table.name, message, "Partners on that side count as not altered; add it."))
+    if STATUS_COLUMN not in present:
+        message = f"has no column {STATUS_COLUMN}"
+        found.append(warning(table.name, message, "Every variant counts as somatic; add the column."))
 
 
 def _gene_columns(side: str) -> tuple[str, str]:
