@@ -30,6 +30,15 @@ def lines_cut(name: str, kept: int) -> Spoil:
     return lambda tiny: tiny.put(name, "".join(tiny.files[name].splitlines(keepends=True)[:kept]))
 
 
+def without_column(name: str, column: str) -> Spoil:
+    def spoil(tiny: Any) -> None:
+        rows = [line.split("\t") for line in tiny.files[name].splitlines()]
+        place = rows[0].index(column)
+        tiny.put(name, "".join("\t".join(row[:place] + row[place + 1 :]) + "\n" for row in rows))
+
+    return spoil
+
+
 def cases(name: str, *samples: str) -> Spoil:
     text = f"cancer_study_identifier: tiny\nstable_id: tiny_all\ncase_list_ids: {chr(9).join(samples)}\n"
     return lambda tiny: tiny.put(f"case_lists/{name}", text)
@@ -85,6 +94,24 @@ FAULTS: list[tuple[int, Spoil, str, str]] = [
         r"lists 2 samples that the clinical table does not have \(S3, S4\). The table looks cut",
     ),
     (1, lines_cut(PATIENT, 6), ERROR, r"2 patients of the samples are not described \(P2, P3\)"),
+    (
+        1,
+        lambda tiny: tiny.put("meta_cna.txt", "cancer_study_id"),
+        ERROR,
+        r"has no genetic_alteration_type and no data",
+    ),
+    (
+        1,
+        without_column("data_sv.txt", "SV_Status"),
+        WARNING,
+        r"no column SV_Status. Every variant counts as somatic",
+    ),
+    (
+        1,
+        without_column("data_sv.txt", "Site2_Hugo_Symbol"),
+        WARNING,
+        r"no column Site2_Hugo_Symbol or Site2_Entrez",
+    ),
     (4, lines_cut("data_mutations.txt", 1), ERROR, r"data_mutations.txt: has a header and no rows"),
     (
         10,
