@@ -19,7 +19,6 @@ from metarisk.config.study import CellsFile
 from metarisk.data import inspect_study, read_study
 from metarisk.data.annotated import blocks
 from metarisk.data.annotated.cells import sum_cells
-from metarisk.data.annotated.pseudobulk import cell_fractions, log2_cpm
 from metarisk.schema.assays import Assay
 
 GENES = ["TP53", "KRAS", "MYC", *(f"GENE{n}" for n in range(30))]
@@ -132,14 +131,35 @@ def test_samples_with_too_few_cells_are_left_out_and_told(cells):
 
 def test_a_study_whose_samples_all_have_too_few_cells_is_an_error(cells):
     cells.cells["fewest_cells"] = 1000
-    assert "error: cells.h5ad: 3 samples have fewer than 1000 cells (d1, d2, d3)" in cells.told()
+    assert "3 samples have fewer than 1000 cells (d1, d2, d3)" in cells.told()
+    assert "error: cells.h5ad: no sample has 1000 cells and a count: no samples" in cells.told()
+
+
+def test_cells_that_all_belong_to_no_sample_are_an_error(cells):
+    cells.data.obs["donor"] = pd.Categorical([None] * CELLS, categories=["d1"])
+    assert f"column donor: {CELLS} cells have no sample" in cells.told()
+    assert "error: cells.h5ad: no sample has 5 cells and a count: no samples" in cells.told()
+
+
+def test_a_sample_whose_cells_have_no_counts_is_left_out_and_told(cells):
+    cells.data.X = sparse.csr_matrix(np.where((cells.donor == "d2")[:, None], 0, cells.counts))
+    assert "1 samples have cells and no counts (d2)" in cells.told()
+    table = read_study(cells.write()).assays[Assay.EXPRESSION]
+    assert table.units.tolist() == ["log2_cpm", "", "log2_cpm"]
+
+
+def test_a_sample_whose_cells_have_no_type_has_no_fractions(cells):
+    cells.data.obs["kind"] = pd.Categorical(np.where(cells.donor == "d2", None, cells.kind))
+    cohort = read_study(cells.write())
+    assert cohort.assays[Assay.CELL_FRACTION].units.tolist() == ["fraction", "", "fraction"]
+    assert cohort.assays[Assay.EXPRESSION].units.tolist() == ["log2_cpm"] * 3
 
 
 def test_cells_without_a_sample_are_counted_and_left_out(cells):
     donor = cells.donor.astype(object)
     donor[:6] = None
     cells.data.obs["donor"] = pd.Categorical(donor)
-    assert "column donor: 6 cells have no sample in donor. They were left out" in cells.told()
+    assert "column donor: 6 cells have no sample. They were left out" in cells.told()
     np.testing.assert_allclose(cells.expression(), cells.by_hand(np.arange(CELLS) >= 6), rtol=1e-6)
 
 
@@ -206,11 +226,6 @@ def test_samples_of_several_cohorts_take_their_cohorts_name(cells):
     path.write_text(yaml.safe_dump(study))
     table = read_study(path).assays[Assay.EXPRESSION]
     assert table.sample_ids[table.measured.any(axis=1)].tolist() == ["A:d1", "A:d2"]
-
-
-def test_a_sample_without_counts_or_types_has_unknown_values():
-    assert np.isnan(log2_cpm(np.zeros((1, 3)))).all()
-    assert np.isnan(cell_fractions(np.zeros((1, 3), dtype=np.int64))).all()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -37,47 +37,57 @@ def read_cells(
     except InputError as caught:
         found.append(from_exception(path.name, caught))
         return []
+    _tell_unknown(sums, declared, path.name, found)
     kept = _enough(sums, declared, path.name, found)
     if not kept.any():
         return []
-    ids = np.array([prefix + name for name in sums.sample_ids], dtype=str)[kept]
-    expression = Matrix(path.name, ids, sums.genes, log2_cpm(sums.counts[kept]))
+    ids = np.array([prefix + name for name in sums.sample_ids], dtype=str)
+    expression = Matrix(path.name, ids[kept], sums.genes, log2_cpm(sums.counts[kept]))
     tables = [assay_table(Assay.EXPRESSION, "log2_cpm", expression, setting, found)]
-    if declared.cell_type_column is not None:
-        fractions = Matrix(path.name, ids, sums.types, cell_fractions(sums.cells_of_type[kept]))
+    typed = kept & (sums.cells_of_type.sum(axis=1) > 0)
+    if typed.any():
+        fractions = Matrix(path.name, ids[typed], sums.types, cell_fractions(sums.cells_of_type[typed]))
         tables.append(assay_table(Assay.CELL_FRACTION, "fraction", fractions, setting, found))
     return tables
 
 
 def log2_cpm(counts: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Log2 of counts per million + 1, shape (N, G); NaN for a sample without counts."""
-    total = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, total, out=np.full_like(counts, np.nan), where=total > 0)
+    """Log2 of counts per million + 1, shape (N, G); every sample needs a count."""
+    shares = counts / counts.sum(axis=1, keepdims=True)
     return np.asarray(np.log2(shares * 1e6 + 1.0), dtype=np.float32)
 
 
 def cell_fractions(cells_of_type: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Share of each type, shape (N, V); NaN for a sample whose cells have no known type."""
-    counted = cells_of_type.astype(np.float64)
-    total = counted.sum(axis=1, keepdims=True)
-    shares = np.divide(counted, total, out=np.full_like(counted, np.nan), where=total > 0)
-    return np.asarray(shares, dtype=np.float32)
+    """Share of each type, shape (N, V); every sample needs a cell."""
+    return np.asarray(cells_of_type / cells_of_type.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _enough(sums: CellSums, declared: CellsFile, file: str, found: Found) -> NDArray[np.bool_]:
-    """True for the samples with enough cells, shape (N,); the others are told."""
-    kept = sums.cells >= declared.fewest_cells
-    if sums.nowhere:
-        message = f"{sums.nowhere} cells have no sample in {declared.sample_column}"
-        found.append(warning(file, message, "They were left out.", column=declared.sample_column))
-    if not kept.all():
-        few = [name for name, enough in zip(sums.sample_ids, kept, strict=True) if not enough]
+    """True for the samples with enough cells and any count, shape (N,); the others are told."""
+    many = sums.cells >= declared.fewest_cells
+    counted = sums.counts.sum(axis=1) > 0
+    ids = np.array(sums.sample_ids, dtype=str)
+    few, empty = ids[~many], ids[many & ~counted]
+    if len(few):
         message = f"{len(few)} samples have fewer than {declared.fewest_cells} cells ({first_ten(few)})"
-        do = "They were left out; lower fewest_cells to keep them."
-        found.append((warning if kept.any() else error)(file, message, do))
+        found.append(warning(file, message, "They were left out; lower fewest_cells to keep them."))
+    if len(empty):
+        message = f"{len(empty)} samples have cells and no counts ({first_ten(empty)})"
+        found.append(warning(file, message, "They were left out; check that the matrix is the right one."))
+    kept: NDArray[np.bool_] = many & counted
+    if not kept.any():
+        message = f"no sample has {declared.fewest_cells} cells and a count: no samples"
+        found.append(error(file, message, "Check sample_column, fewest_cells and the matrix."))
+    return kept
+
+
+def _tell_unknown(sums: CellSums, declared: CellsFile, file: str, found: Found) -> None:
+    """Count the cells of no sample, and those of no type."""
+    if sums.nowhere:
+        message = f"{sums.nowhere} cells have no sample"
+        found.append(warning(file, message, "They were left out.", column=declared.sample_column))
     untyped = int(sums.cells.sum() - sums.cells_of_type.sum())
     if declared.cell_type_column is not None and untyped:
         message = f"{untyped} cells have no known type"
         do = "They count for expression, and in no fraction."
         found.append(warning(file, message, do, column=declared.cell_type_column))
-    return kept
