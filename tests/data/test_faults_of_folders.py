@@ -145,6 +145,12 @@ FAULTS: list[tuple[int, Spoil, str, str]] = [
     ),
     (
         18,
+        without_column("data_gene_panel_matrix.txt", "mutations"),
+        ERROR,
+        r"data_mutations.txt: nothing says which sample was measured on which of the panels BIG, SMALL",
+    ),
+    (
+        18,
         lambda tiny: tiny.drop("data_gene_panel_big.txt"),
         ERROR,
         r"gene panel BIG is used by samples but described",

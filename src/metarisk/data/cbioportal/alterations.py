@@ -17,6 +17,7 @@ from metarisk.data.panels import Panels
 from metarisk.data.profile import Seen, inferred_panels, profile_of, tell_inferred
 from metarisk.data.setting import Setting
 from metarisk.data.source import tell_unknown_samples
+from metarisk.errors import first_ten
 from metarisk.schema.assays import Assay
 
 Reader = Callable[[Path, Setting, Found], Calls | None]
@@ -71,6 +72,10 @@ def _table(assay: Assay, calls: Calls, scope: Scope, meta: Meta, found: Found) -
     file = meta.file.name
     tell_unknown_samples(calls.samples, scope.samples, scope.left_out, file, found)
     names = scope.panel_names(assay, meta, calls.samples)
+    if scope.panels and names.eq("").any():
+        message = f"nothing says which sample was measured on which of the panels {first_ten(scope.panels)}"
+        do = "Add this profile to the gene panel matrix, or gene_panel to its meta file, or drop the panels."
+        found.append(error(file, message, do))
     profile = profile_of(names, scope.panels, Seen(calls.samples, calls.genes), file, found)
     return table_of_calls(assay, calls, profile, file, found)
 
