@@ -112,8 +112,17 @@ def test_unknown_time_or_status_leaves_both_unknown():
 
 def test_whatever_is_neither_yes_nor_no_stays_unknown():
     said = EndpointColumns(sites={"bone": YesNo(column="bone", yes=("Yes",), no=("No",))})
-    frame, _ = read(said, bone=["Yes", "No", "", "yes", "maybe"])
+    frame, found = read(said, bone=["Yes", "No", "", "yes", "maybe"])
     np.testing.assert_array_equal(frame["site.bone"], [1, 0, np.nan, np.nan, np.nan])
+    assert "2 cells are neither a declared yes nor a no" in str(found[0])
+    assert "maybe" not in str(found[0])
+
+
+def test_a_word_that_is_declared_to_say_nothing_is_not_told():
+    bone = YesNo(column="bone", yes=("Yes",), no=("No",), unknown=("maybe",))
+    frame, found = read(EndpointColumns(sites={"bone": bone}), bone=["Yes", "No", "maybe"])
+    np.testing.assert_array_equal(frame["site.bone"], [1, 0, np.nan])
+    assert found == []
 
 
 def test_a_column_without_any_declared_value_is_an_error():

@@ -67,3 +67,10 @@ def test_a_panel_table_without_its_columns_is_an_error(tmp_path):
     found = []
     assert read_panels(tmp_path / "panels.tsv", GENES, found) == {}
     assert "has no column 'gene'" in str(found[0])
+
+
+def test_an_assay_that_the_panel_matrix_passes_over_is_told(tiny):
+    tiny.change("data_gene_panel_matrix.txt", "cna\tstructural_variants", "x\ty")
+    told = tiny.told()
+    assert "data_cna.txt: the gene panel matrix has no column for copy_number: every gene" in told
+    assert "data_sv.txt: the gene panel matrix has no column for fusion: that of mutations stands" in told

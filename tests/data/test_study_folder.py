@@ -157,6 +157,7 @@ def test_classes_come_from_alleles_where_there_is_no_column(tiny):
     assert cohort.assays[Assay.MUTATION].genes == ("BRAF", "EGFR", "KRAS", "TP53")
     assert row[:, :3].tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 0]]
     assert np.isnan(row[:, 3]).all()  # neither protein change nor position: nobody can tell a hotspot
+    assert "has no column Variant_Classification: alleles tell the class" in tiny.told()
 
 
 def test_the_study_file_can_ask_for_alleles_and_silent_ones_still_stay_out(tiny):

@@ -121,7 +121,9 @@ def what_portal_says(folder: Path) -> Said:
     matrix(said, "expression", folder / "data_expression.txt", "Hugo_Symbol")
     matrix(said, "copy_number", folder / "data_cna.txt", "Hugo_Symbol")
     for key in [key for key in said.values if key[0] == "copy_number"]:
-        if key[2] not in genes_of.get(panels.get(key[1], {}).get("cna", ""), set()):
+        row = panels.get(key[1], {})
+        # A profile that the panel matrix does not have measured every gene.
+        if "cna" in row and key[2] not in genes_of.get(row["cna"], set()):
             del said.values[key]
     calls(said, folder, panels, genes_of)
     return said
@@ -132,7 +134,8 @@ def calls(said: Said, folder: Path, panels: dict[str, dict[str, str]], genes_of:
     channels = {"mutation": ("truncating", "missense", "in_frame"), "fusion": ("present",)}
     profiles = {"mutation": "mutations", "fusion": "structural_variants"}
     for sample, (assay, profile) in product(said.samples, profiles.items()):
-        for gene in genes_of.get(panels.get(sample, {}).get(profile, ""), set()):
+        row = panels.get(sample, {})
+        for gene in genes_of.get(row.get(profile, row.get("mutations", "")), set()):
             said.values |= {(assay, sample, gene, channel): {0.0} for channel in channels[assay]}
     mutations = read_rows(folder / "data_mutations.txt")
     names = symbols([row["Hugo_Symbol"].strip() for row in mutations])

@@ -39,11 +39,18 @@ Unit = Annotated[
 
 
 class YesNo(Section):
-    """A column that says yes, no, or nothing: whatever is neither yes nor no stays unknown."""
+    """A column that says yes, no, or nothing: whatever is neither yes nor no stays unknown.
+
+    Attributes
+    ----------
+    unknown
+        Further values that mean "not known"; any other value is told.
+    """
 
     column: str
     yes: tuple[str, ...] = Field(min_length=1)
     no: tuple[str, ...] = Field(min_length=1)
+    unknown: tuple[str, ...] = ()
 
 
 class Threshold(Section):

@@ -229,3 +229,9 @@ def test_categories_can_be_recoded(folder):
     folder.study["clinical"] = {"cancer_type": "code"}
     folder.study["recode"] = {"cancer_type": {"KIRC": "CCRCC"}}
     assert read_study(folder.write()).clinical["cancer_type"].tolist() == ["CCRCC", "SKCM", None, None]
+
+
+def test_a_sample_without_a_patient_id_is_told(folder):
+    folder.clinical["patient"] = ["P1", "", "P2", ""]
+    folder.study["clinical_file"] |= {"patient_column": "patient"}
+    assert "2 samples have no patient id" in folder.told()

@@ -162,6 +162,10 @@ def _channels(table: TextTable, source: str, found: Found) -> NDArray[np.intp] |
         return _by_class(table, found) if require_columns(table, (CLASS_COLUMN,), found) else None
     if not require_columns(table, ALLELE_COLUMNS, found):
         return None
+    if source == "auto":
+        message = f"has no column {CLASS_COLUMN}: alleles tell the class, and no stop is told from a missense"
+        do = "Add the column, or say mutation_class: alleles in the study file if that is all there is."
+        found.append(warning(table.name, message, do))
     by_alleles = _by_alleles(table)
     if has_classes:
         by_alleles[_by_class(table, found) == LEFT_OUT] = LEFT_OUT

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from metarisk.data.cbioportal.case_lists import read_case_lists
 from metarisk.data.cbioportal.meta import Meta
 from metarisk.data.cbioportal.panel_matrix import read_panel_matrix
-from metarisk.data.found import Found
+from metarisk.data.found import Found, warning
 from metarisk.data.panels import Panels, panels_in, read_panels
 from metarisk.data.profile import panel_names
 from metarisk.data.setting import Setting
@@ -68,9 +68,29 @@ class Scope:
         if self.matrix is None:
             described = self.clinical_panel.isin(list(self.panels))
             return self.clinical_panel if described.any() else None
+        column = self.matrix_column(assay, meta)
+        return self.matrix[column] if column else None
+
+    def matrix_column(self, assay: Assay, meta: Meta) -> str:
+        """Column of the panel matrix for an assay, empty text if it has none."""
         names = (meta.fields.get("stable_id", ""), *PROFILE_COLUMNS.get(assay, ()))
-        known = [column for column in names if column in self.matrix.columns]
-        return self.matrix[known[0]] if known else None
+        present = () if self.matrix is None else self.matrix.columns
+        return next((column for column in names if column in present), "")
+
+    def tell_panel_source(self, assay: Assay, meta: Meta, found: Found) -> None:
+        """Tell an assay that the panel matrix passes over: it borrows a column, or all its genes count."""
+        if self.matrix is None or meta.panel or assay not in PROFILE_COLUMNS:
+            return
+        column = self.matrix_column(assay, meta)
+        if not column:
+            message = f"the gene panel matrix has no column for {assay}: every gene in the file is measured"
+            do = "Add the column if a panel was used."
+        elif assay is Assay.FUSION and column in PROFILE_COLUMNS[Assay.MUTATION]:
+            message = f"the gene panel matrix has no column for {assay}: that of {column} stands for it"
+            do = "Add the column if another panel was used."
+        else:
+            return
+        found.append(warning(meta.file.name, message, do))
 
     def panel_names(self, assay: Assay, meta: Meta, altered: NDArray[np.str_]) -> pd.Series:
         """Panel of each sample that an assay of alterations measured, index sample id."""

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.config.study_endpoints import Threshold, YesNo
-from metarisk.data.found import Found, error
+from metarisk.data.found import Found, error, warning
 from metarisk.data.source import ClinicalSource
+from metarisk.data.text import is_missing
 from metarisk.schema.findings import Finding
 
 FloatArray = NDArray[np.float64]
@@ -18,7 +19,10 @@ def read_answer(source: ClinicalSource, said: YesNo | Threshold, found: Found) -
     answer = np.full(len(source.frame), np.nan)
     if not source.has(said.column, found):
         return answer
-    yes, no = _of_words(source, said) if isinstance(said, YesNo) else _of_numbers(source, said, found)
+    if isinstance(said, YesNo):
+        yes, no = _of_words(source, said, found)
+    else:
+        yes, no = _of_numbers(source, said, found)
     answer[no] = 0.0
     answer[yes] = 1.0
     if np.isnan(answer).all() and len(answer):
@@ -26,9 +30,17 @@ def read_answer(source: ClinicalSource, said: YesNo | Threshold, found: Found) -
     return answer
 
 
-def _of_words(source: ClinicalSource, said: YesNo) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _of_words(
+    source: ClinicalSource, said: YesNo, found: Found
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     text = source.frame[said.column]
-    return text.isin(said.yes).to_numpy(dtype=bool), text.isin(said.no).to_numpy(dtype=bool)
+    yes, no = (text.isin(words).to_numpy(dtype=bool) for words in (said.yes, said.no))
+    neither = ~(yes | no | text.isin(said.unknown).to_numpy(dtype=bool) | is_missing(text))
+    if neither.any() and not neither.all():
+        message = f"{neither.sum()} cells are neither a declared yes nor a no (samples {source.ids(neither)})"
+        do = "They stay unknown; list them under `unknown` in the study file if they mean that."
+        found.append(warning(source.origin[said.column], message, do, column=said.column))
+    return yes, no
 
 
 def _of_numbers(

@@ -15,7 +15,7 @@ from metarisk.data.found import Found
 from metarisk.data.plain.blanks import blanked
 from metarisk.data.plain.further import join_further
 from metarisk.data.plain.place import inside
-from metarisk.data.plain.sample_ids import patients_of_samples, with_cohort
+from metarisk.data.plain.sample_ids import patients_of_samples, tell_nameless_patients, with_cohort
 from metarisk.data.plain.turned import read_turned
 from metarisk.data.source import ClinicalSource
 from metarisk.data.text import TextTable, check_ids, read_text, require_columns
@@ -34,6 +34,7 @@ def clinical_source(folder: Path, declared: ClinicalFile, found: Found) -> Clini
     full = replace(table, frame=table.frame.assign(**{declared.sample_column: named}))
     if not check_ids(full, declared.sample_column, found, unique=True):
         return None
+    tell_nameless_patients(table, declared, found)
     patients = with_cohort(patients_of_samples(table.frame, declared), table.frame, declared)
     columns = join_further(table, declared, folder, found)
     frame = columns.frame.assign(**declared.constants)

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from metarisk.config.study import ClinicalFile
 from metarisk.data.barcodes import PATIENT_LENGTH, patients_of
+from metarisk.data.found import Found, warning
 from metarisk.data.source import COHORT_SEPARATOR, ClinicalSource
+from metarisk.data.text import TextTable
 
 
 def with_cohort(ids: pd.Series, frame: pd.DataFrame, declared: ClinicalFile) -> pd.Series:
@@ -29,6 +31,22 @@ def patients_of_samples(frame: pd.DataFrame, declared: ClinicalFile) -> pd.Serie
         named = frame[declared.patient_column]
         patients = named.where(named != "", patients)
     return patients
+
+
+def tell_nameless_patients(table: TextTable, declared: ClinicalFile, found: Found) -> None:
+    """Tell samples whose patient neither the column nor a pattern names: each is a patient of its own."""
+    if (
+        declared.patient_column is None
+        or declared.patient_pattern is not None
+        or declared.barcode is not None
+    ):
+        return
+    nameless = (table.frame[declared.patient_column] == "").to_numpy()
+    if nameless.any():
+        message = f"{nameless.sum()} samples have no patient id"
+        do = "Each stands for a patient of its own; fill the ids in if some of them share a patient."
+        lines, column = table.lines(nameless), declared.patient_column
+        found.append(warning(table.name, message, do, lines=lines, column=column))
 
 
 def patients_without_a_row(samples: list[str], declared: ClinicalFile) -> NDArray[np.str_]:
