@@ -1,4 +1,4 @@
-"""Evaluations told in tables and words."""
+"""Evaluations and checks told in tables, pages and words."""
 
 from metarisk.report.tables import Cell, Comparison, comparison, figures_markdown
 
