@@ -74,3 +74,10 @@ def test_an_assay_that_the_panel_matrix_passes_over_is_told(tiny):
     told = tiny.told()
     assert "data_cna.txt: the gene panel matrix has no column for copy_number: every gene" in told
     assert "data_sv.txt: the gene panel matrix has no column for fusion: that of mutations stands" in told
+
+
+def test_a_sample_that_the_panel_matrix_passes_over_is_told(tiny):
+    tiny.change("data_gene_panel_matrix.txt", "S1\tBIG\tBIG\tBIG\n", "")
+    told = tiny.told()
+    assert "data_cna.txt: 1 samples of the file have no panel in the panel matrix (S1)" in told
+    assert "data_mutations.txt: 1 samples of the file have no panel in the panel matrix (S1)" in told

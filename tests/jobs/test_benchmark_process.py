@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,12 @@ from metarisk.errors import InputError, InvalidStudyError, MetariskError
 from metarisk.jobs.benchmark_process import Stopwatch, Tell, in_own_process, peak_mib
 
 TOLD: list[tuple[str, int, int]] = []
+
+
+@pytest.fixture(autouse=True)
+def _work_can_be_imported(monkeypatch):
+    """A fresh process finds the work by its module's name, `tests.jobs.test_benchmark_process`."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
 
 
 def holds(mebibytes: int, *, tell: Tell) -> tuple[int, int]:

@@ -72,6 +72,7 @@ def _table(assay: Assay, calls: Calls, scope: Scope, meta: Meta, found: Found) -
     file = meta.file.name
     tell_unknown_samples(calls.samples, scope.samples, scope.left_out, file, found)
     scope.tell_panel_source(assay, meta, found)
+    scope.tell_unassigned(assay, meta, calls.samples, found)
     names = scope.panel_names(assay, meta, calls.samples)
     if scope.panels and names.eq("").any():
         message = f"nothing says which sample was measured on which of the panels {first_ten(scope.panels)}"

@@ -111,6 +111,7 @@ def _read_matrices(metas: Sequence[Meta], scope: Scope, found: Found) -> list[As
 def _only_measured(table: AssayTable, scope: Scope, meta: Meta, found: Found) -> AssayTable:
     """A matrix has a value for every gene and sample; what lies off the sample's panel was never measured."""
     scope.tell_panel_source(table.assay, meta, found)
+    scope.tell_unassigned(table.assay, meta, table.sample_ids, found)
     on_panels = table.assay in PROFILE_COLUMNS or meta.panel
     column = scope.panel_column(table.assay, meta) if on_panels else None
     if column is None:

@@ -17,6 +17,7 @@ from metarisk.data.panels import Panels, panels_in, read_panels
 from metarisk.data.profile import panel_names
 from metarisk.data.setting import Setting
 from metarisk.data.source import ClinicalSource
+from metarisk.errors import first_ten
 from metarisk.schema.assays import Assay
 
 # Column of the panel matrix of each assay by the portal's usual names, where it is not the profile's own.
@@ -91,6 +92,19 @@ class Scope:
         else:
             return
         found.append(warning(meta.file.name, message, do))
+
+    def tell_unassigned(self, assay: Assay, meta: Meta, in_file: NDArray[np.str_], found: Found) -> None:
+        """Tell samples that the file has values of and the panel matrix no panel for: they are left out."""
+        column = self.matrix_column(assay, meta)
+        if self.matrix is None or meta.panel or not column:
+            return
+        kept = np.intersect1d(in_file, self.samples)
+        panels = self.matrix[column].reindex(kept, fill_value="")
+        lost = kept[panels.eq("").to_numpy()]
+        if len(lost):
+            message = f"{len(lost)} samples of the file have no panel in the panel matrix ({first_ten(lost)})"
+            do = "They count as not measured; add their rows to the gene panel matrix."
+            found.append(warning(meta.file.name, message, do))
 
     def panel_names(self, assay: Assay, meta: Meta, altered: NDArray[np.str_]) -> pd.Series:
         """Panel of each sample that an assay of alterations measured, index sample id."""
