@@ -291,6 +291,7 @@ def test_without_the_optional_packages_the_install_command_is_told(file, monkeyp
     assert "is not installed" in str(inspect_study(file).findings[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tcga_paad_five_assays", "metmap", "liquid"])
 def test_a_real_cohort_comes_back_the_same(name, shared_data, tmp_path):
     study = Path(__file__).parents[2] / "configs" / "studies" / f"{name}.yaml"

@@ -37,7 +37,7 @@ row = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.lists(row, max_size=20, unique_by=lambda value: value[:3]),
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(-40, 40)), min_size=1, max_size=6),
@@ -125,7 +125,7 @@ def test_at_baseline_nothing_but_the_ids_changes(cohort):
     assert seen.clinical["age_years"].tolist() == [50, 60]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     day=st.floats(0, 250),
     value=st.floats(0, 100),

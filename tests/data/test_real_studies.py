@@ -11,6 +11,8 @@ from metarisk.data import Cohort, inspect_study, read_study
 from metarisk.data.study import StudyReading
 from metarisk.schema.assays import MUTATION_CHANNELS, Assay
 
+pytestmark = pytest.mark.slow
+
 HOTSPOT = MUTATION_CHANNELS.index("hotspot")
 CONFIGS = Path(__file__).parents[2] / "configs" / "studies"
 

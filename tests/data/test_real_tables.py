@@ -11,6 +11,8 @@ import pytest
 from metarisk.data import Cohort, inspect_study, read_study
 from metarisk.schema.assays import Assay
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[2] / "configs" / "studies"
 
 
@@ -32,7 +34,6 @@ def metmap(shared_data: Path) -> Cohort:
     return read("metmap", shared_data)
 
 
-@pytest.mark.slow
 def test_tcga_has_its_patients_and_an_assay_only_where_it_was_done(tcga):
     assert len(tcga) == len(set(tcga.patient_ids)) == 8_889
     done = {str(assay): int((table.units != "").sum()) for assay, table in tcga.assays.items()}
@@ -47,7 +48,6 @@ def test_tcga_has_its_patients_and_an_assay_only_where_it_was_done(tcga):
         np.testing.assert_array_equal(table.measured.any(axis=1), table.units != "")
 
 
-@pytest.mark.slow
 def test_tcga_expression_is_in_one_unit_a_cohort(tcga, shared_data):
     units = tcga.assays[Assay.EXPRESSION].units
     cohort = tcga.clinical["cancer_type"].to_numpy()
@@ -58,7 +58,6 @@ def test_tcga_expression_is_in_one_unit_a_cohort(tcga, shared_data):
     assert {len(found) for found in by_cohort.values()} == {1}
 
 
-@pytest.mark.slow
 def test_tcga_copy_number_is_the_file_over_twenty(tcga, shared_data):
     table = tcga.assays[Assay.COPY_NUMBER]
     file = pd.read_parquet(shared_data / "tcga" / "copy_number_log2x20_LUAD.parquet").set_index("feature")
@@ -68,7 +67,6 @@ def test_tcga_copy_number_is_the_file_over_twenty(tcga, shared_data):
     np.testing.assert_allclose(values, expected, atol=1e-6)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("gene", ["TP53", "KRAS", "PIK3CA", "CDH1"])
 def test_tcga_mutations_are_those_of_the_list(tcga, shared_data, gene):
     table = tcga.assays[Assay.MUTATION]
@@ -82,7 +80,6 @@ def test_tcga_mutations_are_those_of_the_list(tcga, shared_data, gene):
     assert (table.values[table.units != ""][:, table.genes.index(gene), 0] >= 0).all()
 
 
-@pytest.mark.slow
 def test_tcga_metastasis_is_prospective_with_death_competing(tcga):
     assert counts(tcga, "metastasis.event") == {0: 4_849, 1: 623, 2: 721}
     assert counts(tcga, "os.event")[1] == 2_840

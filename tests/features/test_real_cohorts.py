@@ -14,6 +14,8 @@ from metarisk.features import FeatureTransform
 from metarisk.pathways.curated import curated_topology
 from metarisk.schema.assays import Assay
 
+pytestmark = pytest.mark.slow
+
 STUDIES = Path(__file__).parents[2] / "configs" / "studies"
 
 

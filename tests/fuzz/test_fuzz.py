@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_no_damaged_study_ends_in_a_traceback_or_a_silent_change():
     command = [sys.executable, str(Path(__file__).with_name("fuzz_studies.py"))]
     ran = subprocess.run(

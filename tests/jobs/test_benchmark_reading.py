@@ -12,6 +12,8 @@ from metarisk.cli import run
 from metarisk.errors import InputError
 from metarisk.jobs.benchmark_reading import METARISK, PANDAS, Run, table_files, with_medians
 
+pytestmark = pytest.mark.slow
+
 
 def test_both_readers_read_the_same_files(study_folder, tmp_path, capsys):
     out = tmp_path / "bench"

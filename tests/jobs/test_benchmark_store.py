@@ -16,6 +16,8 @@ from metarisk.jobs.benchmark_cohort import SAMPLES_AT_A_TIME, MadeCohort
 from metarisk.jobs.benchmark_table import shown
 from metarisk.schema.assays import Assay
 
+pytestmark = pytest.mark.slow
+
 
 def quietly(done: int, of: int) -> None:
     """Tell nobody."""

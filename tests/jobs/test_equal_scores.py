@@ -61,6 +61,7 @@ def test_the_reloaded_bundle_answers_as_the_one_in_memory(tiny_model: Any, in_me
     assert_same(score_cohort(load_bundle(tiny_model.folder), tiny_model.new_samples), in_memory)
 
 
+@pytest.mark.slow
 def test_the_command_line_answers_as_the_bundle_in_memory(
     tiny_model: Any, stored: Path, in_memory: pd.DataFrame, tmp_path: Path
 ) -> None:
@@ -76,6 +77,7 @@ def test_the_command_line_answers_with_the_registered_model_too(
     assert set(found["model_version"]) == {"1"}
 
 
+@pytest.mark.slow
 def test_the_pyfunc_of_the_champion_answers_as_the_bundle_in_memory(
     tiny_model: Any,
     registry: str,

@@ -14,8 +14,6 @@ from metarisk.jobs.ingest import ingest
 from metarisk.jobs.validate import validate
 
 STUDIES = Path(__file__).parents[2] / "configs" / "studies"
-# These take longer than five seconds to read, store and read again.
-LONG = frozenset({"msk_met", "tcga", "ici_gene_level", "breast_biospear"})
 
 
 def equal(left: Cohort, right: Cohort) -> None:
@@ -29,13 +27,8 @@ def equal(left: Cohort, right: Cohort) -> None:
     assert left.provenance == right.provenance
 
 
-@pytest.mark.parametrize(
-    "study",
-    [
-        pytest.param(file, id=file.stem, marks=[pytest.mark.slow] if file.stem in LONG else [])
-        for file in sorted(STUDIES.glob("*.yaml"))
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("study", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_real_cohort_is_stored_with_one_command(study: Path, shared_data: Path, tmp_path: Path) -> None:
     stored = ingest(study, tmp_path / "cohort", data_root=shared_data)
     assert stored.validation.errors == 0

@@ -14,7 +14,13 @@ from metarisk.train.baselines import (
     fit_linear_horizon,
 )
 
-FITS = pytest.mark.parametrize("fit", [fit_boosting, fit_linear], ids=["boosting", "linear"])
+FITS = pytest.mark.parametrize(
+    "fit",
+    [
+        pytest.param(fit_boosting, id="boosting", marks=pytest.mark.slow),
+        pytest.param(fit_linear, id="linear"),
+    ],
+)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,8 @@ from metarisk.data.found import Found
 from metarisk.data.source import ClinicalSource
 from metarisk.data.text import read_text
 
+pytestmark = pytest.mark.slow
+
 CONFIGS = Path(__file__).parents[3] / "configs" / "studies"
 ORGANS = ("bone", "brain", "liver", "lung", "adrenal", "lymph_node", "pleura")
 
