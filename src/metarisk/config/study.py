@@ -7,7 +7,7 @@ tables always does, since units, orientation and endpoints cannot be guessed saf
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -50,6 +50,8 @@ __all__ = [
     "YesNo",
 ]
 
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$")]
 
 # Sections that only one of the two formats reads.
 _SECTIONS_OF = {
@@ -107,6 +109,9 @@ class StudyFile(Section):
         Lists of alterations of a folder of plain tables.
     cells
         Counts of single cells, told as pseudobulk expression and cell fractions of samples.
+    sha256
+        File below the folder -> the SHA-256 it must have. A table that was cut between two rows is a whole
+        table to any reader; only its hash can tell.
     """
 
     name: str
@@ -132,6 +137,7 @@ class StudyFile(Section):
     extras: dict[str, ExtraNumber] = Field(default_factory=dict)
     dated: tuple[DatedFile, ...] = ()
     timeline: dict[str, TimelineValue] = Field(default_factory=dict)
+    sha256: dict[str, Sha256] = Field(default_factory=dict)
 
     @field_validator("folder", "panels", "genes", "only_genes")
     @classmethod

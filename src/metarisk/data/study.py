@@ -17,6 +17,7 @@ from metarisk.data.found import Found, error, from_exception
 from metarisk.data.gene_sources import read_gene_list
 from metarisk.data.genes import GeneTable, load_genes
 from metarisk.data.plain import read_tables
+from metarisk.data.plain.place import inside
 from metarisk.data.prediction_times import with_dated_baseline
 from metarisk.data.setting import Parts, Setting
 from metarisk.data.store import is_stored_cohort, read_cohort
@@ -89,6 +90,8 @@ def inspect_study(
     found: Found = []
     study, root = _find_study(path, data_root)
     setting = _setting(study, root, path.name, genes, found)
+    if setting is not None:
+        _check_hashes(setting, found)
     parts = None if setting is None else _read_parts(setting, found)
     if parts is not None:
         _check_ids(parts, found)
@@ -132,6 +135,20 @@ def _provenance(study: StudyFile, parts: Parts | None) -> Provenance:
     stated = "licence" in study.model_fields_set or not own_licence
     licence = study.licence if stated else own_licence
     return Provenance(study.name, licence, "", study.build or own_build)
+
+
+def _check_hashes(setting: Setting, found: Found) -> None:
+    """Refuse a file that is not the one whose hash the study file states."""
+    for name, stated in setting.study.sha256.items():
+        path = inside(setting.folder, Path(name), found)
+        if path is None:
+            continue
+        if not path.is_file():
+            found.append(error(name, "has a sha256 in the study file, and does not exist", "Put it there."))
+        elif sha256_of(path) != stated.lower():
+            message = f"its {path.stat().st_size} bytes have another SHA-256 than the study file states"
+            do = "It was cut or altered: fetch it again, or correct sha256 if it is meant to differ."
+            found.append(error(name, message, do))
 
 
 def _check_ids(parts: Parts, found: Found) -> None:
