@@ -184,10 +184,14 @@ def test_biopsy_sites_are_read_by_the_vocabulary_and_unknown_ones_are_told():
     frame, found = read({"clinical": {"biopsy_site": "x"}}, x=sites)
     expected = ["lymph_node", "skin", "bladder", "other", None, None, None]
     assert frame["biopsy_site"].tolist() == expected
-    assert (
-        "the value of 2 samples names no single site metarisk knows (Adbdominal wall, lung and liver)"
-        in str(found[0])
-    )
+    assert "the value of 2 samples names no single site metarisk knows. It is unknown" in str(found[0])
+
+
+def test_words_of_a_biopsy_site_are_shown_where_five_samples_share_them():
+    sites = ["Adbdominal wall"] * 5 + ["seen by Dr Smith in May"] * 4
+    _, found = read({"clinical": {"biopsy_site": "x"}}, x=sites)
+    told = "the value of 9 samples names no single site metarisk knows (Adbdominal wall)."
+    assert told in str(found[0])
 
 
 def test_a_biopsy_site_can_be_recoded_to_the_vocabulary():
@@ -204,12 +208,12 @@ def test_a_sex_that_is_coded_is_told_and_unknown():
 
 
 def test_spellings_that_differ_in_case_or_white_space_are_told_and_kept():
-    frame, found = read(
-        {"clinical": {"cancer_type": "x"}}, x=["LUAD", "luad", "Breast  Cancer", "Breast Cancer"]
-    )
+    cells = ["luad", *["LUAD"] * 6, *["Breast  Cancer", "Breast Cancer"] * 5]
+    frame, found = read({"clinical": {"cancer_type": "x"}}, x=cells)
     assert frame["cancer_type"].nunique() == 4
-    assert "cancer_type has values that differ only in case or white space" in str(found[0])
-    assert "'LUAD', 'luad'" in str(found[0])
+    assert "cancer_type has 4 values that differ only in case or white space" in str(found[0])
+    # A spelling of one sample only is not shown.
+    assert "('LUAD', 'Breast  Cancer', 'Breast Cancer')" in str(found[0])
 
 
 def test_usual_columns_of_the_portal_need_no_study_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
@@ -10,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarisk.data.disclosure import words_of_many
 from metarisk.data.found import Found, error, warning
 from metarisk.data.plausible import maybe_counts, odd_cohorts, other_unit
 from metarisk.data.source import ClinicalSource
 from metarisk.data.text import is_missing, stripped
-from metarisk.errors import first_ten
 from metarisk.schema.clinical import NumericColumn
 from metarisk.schema.sites import site_of
 
@@ -22,8 +23,6 @@ FloatArray = NDArray[np.float64]
 
 PERCENT = 0.01
 _CAPPED = r"^\s*[<>]=?\s*(\d+)\s*$|^\s*(\d+)\s*\+\s*$"
-# More of a text is not shown: a column of comments may be declared by mistake.
-LONGEST_WORDS = 30
 _SEXES = {"M": "Male", "MALE": "Male", "F": "Female", "FEMALE": "Female"}
 
 
@@ -118,8 +117,8 @@ def clinical_categories(
         named = shown
         shown = named.map(biopsy_site)
         unread = ~missing & shown.isna().to_numpy(dtype=bool)
-        words = first_ten(sorted({text[:LONGEST_WORDS] for text in named[unread]}))
-        _tell_unread(source, column, unread, f"names no single site metarisk knows ({words})", found)
+        words = words_of_many(Counter(named[unread]))
+        _tell_unread(source, column, unread, f"names no single site metarisk knows{words}", found)
     else:
         _tell_spellings(source, column, name, shown[~missing], found)
     values = shown.to_numpy(dtype=object, copy=True)
@@ -147,7 +146,7 @@ def _tell_spellings(source: ClinicalSource, column: str, name: str, shown: pd.Se
     plain = distinct.map(lambda value: " ".join(str(value).casefold().split()))
     several = distinct[plain.duplicated(keep=False).to_numpy(dtype=bool)]
     if len(several):
-        spelt = first_ten(map(repr, sorted(map(str, several))))
-        message = f"{name} has values that differ only in case or white space ({spelt})"
+        spelt = words_of_many(Counter(map(repr, shown[shown.isin(several)])))
+        message = f"{name} has {len(several)} values that differ only in case or white space{spelt}"
         do = "They count as different; give them one name under recode in the study file."
         found.append(warning(source.origin[column], message, do, column=column))

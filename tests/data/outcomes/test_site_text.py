@@ -56,11 +56,13 @@ def test_a_mixed_list_of_events_says_nothing_of_a_single_place(read):
     np.testing.assert_array_equal(one(read, **mixed), [NAN, NAN])
 
 
-def test_unknown_words_are_counted_and_named(read):
+def test_unknown_words_are_counted_and_those_that_five_samples_share_are_named(read):
     said = {"columns": ["site"], "sites": ["lung"]}
-    _, found = read({"site_text": said}, site=["toungue", "Lung", "toungue, stoma"])
+    cells = ["toungue"] * 4 + ["Lung", "toungue, stoma", "stoma stoma stoma stoma stoma"]
+    _, found = read({"site_text": said}, site=cells)
     assert [finding.level for finding in found] == ["warning"]
-    assert "2 samples have words that name no site metarisk knows (toungue, stoma)" in str(found[0])
+    assert "6 samples have words that name no site metarisk knows (toungue)." in str(found[0])
+    assert "stoma" not in str(found[0])
 
 
 def test_an_organ_cannot_be_told_twice():

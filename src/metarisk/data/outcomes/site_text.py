@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.config.study_endpoints import SiteText
+from metarisk.data.disclosure import words_of_many
 from metarisk.data.found import Found, warning
 from metarisk.data.source import ClinicalSource
 from metarisk.schema.sites import SitesRead, sites_in, united
@@ -82,13 +83,11 @@ def _answers(site: str, readings: Sequence[SitesRead], free: NDArray[np.bool_]) 
 def _tell_unknown_words(
     source: ClinicalSource, said: SiteText, readings: Sequence[SitesRead], found: Found
 ) -> None:
-    counts = Counter(word for reading in readings for word in reading.unknown)
-    if not counts:
+    samples_of = Counter(word for reading in readings for word in set(reading.unknown))
+    if not samples_of:
         return
     rows = sum(bool(reading.unknown) for reading in readings)
-    shown = ", ".join(word for word, _ in counts.most_common(10))
-    more = f", ({len(counts) - 10} more)" if len(counts) > 10 else ""
-    message = f"{rows} samples have words that name no site metarisk knows ({shown}{more})"
+    message = f"{rows} samples have words that name no site metarisk knows{words_of_many(samples_of)}"
     do = "The organs that they do not name stay unknown; write these words plainly to use them."
     column = said.columns[0]
     found.append(warning(source.origin[column], message, do, column=column))
