@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.data.dated import check_dated, no_dated_values
+from metarisk.data.digest import digest_of
 from metarisk.errors import InputError, first_ten
 from metarisk.schema.assays import ASSAYS, Assay
 from metarisk.schema.endpoints import endpoint_columns
@@ -186,15 +186,11 @@ class Cohort:
         )
 
     def content_sha256(self) -> str:
-        """Hash over every value of the cohort; equal cohorts have equal hashes on every machine."""
-        digest = hashlib.sha256()
-        for frame in (self.clinical, self.endpoints, *((self.dated,) if len(self.dated) else ())):
-            digest.update(frame.to_csv(float_format="%.9g").encode())
-        for assay in sorted(self.assays):
-            table = self.assays[assay]
-            digest.update("\t".join((assay, *table.genes, *table.units)).encode())
-            digest.update(np.ascontiguousarray(np.nan_to_num(table.values, nan=-1e30)).tobytes())
-        return digest.hexdigest()
+        """Hash over every value, unit, panel and the genome build; equal cohorts have equal hashes.
+
+        Neither the study's name and licence nor the files that it was read from play a part.
+        """
+        return digest_of(self, self.provenance.build)
 
 
 def _check_clinical(clinical: pd.DataFrame, provenance: Provenance) -> None:

@@ -18,6 +18,8 @@ DATED_COLUMNS: dict[str, str] = {
     "variable": "object",
     "value": "float64",
 }
+# What one value is of: a table is in this order.
+DATED_KEY = ["patient_id", "time_days", "variable"]
 
 
 def no_dated_values() -> pd.DataFrame:
@@ -30,8 +32,7 @@ def unite_dated(*tables: pd.DataFrame) -> pd.DataFrame:
     filled = [table for table in tables if len(table)]
     if not filled:
         return no_dated_values()
-    order = ["patient_id", "time_days", "variable"]
-    return pd.concat(filled, ignore_index=True).sort_values(order, kind="stable", ignore_index=True)
+    return pd.concat(filled, ignore_index=True).sort_values(DATED_KEY, kind="stable", ignore_index=True)
 
 
 def check_dated(dated: pd.DataFrame) -> None:

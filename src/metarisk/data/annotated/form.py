@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.data.annotated.digest import digest_of
 from metarisk.data.annotated.frames import kinds_of
 from metarisk.data.cohort import AssayTable, Cohort
+from metarisk.data.digest import digest_of
 from metarisk.errors import InputError
 from metarisk.schema.assays import ASSAYS, Assay
 
@@ -48,7 +48,7 @@ def manifest_of(cohort: Cohort, places: Mapping[Assay, str]) -> str:
             str(assay): {"place": place, "channels": ASSAYS[assay].channels}
             for assay, place in places.items()
         },
-        "sha256": digest_of(cohort),
+        "sha256": digest_of(cohort, vars(cohort.provenance)),
     }
     return json.dumps(told)
 

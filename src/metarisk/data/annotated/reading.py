@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from metarisk.data.annotated.container import check_size, element, naming, opened
-from metarisk.data.annotated.digest import digest_of
 from metarisk.data.annotated.form import DATED, OURS, PANEL, UNIT, read_manifest
 from metarisk.data.annotated.frames import TEXT, restored
 from metarisk.data.annotated.seal import is_sealed
 from metarisk.data.cohort import AssayTable, Cohort, Provenance
+from metarisk.data.digest import digest_of
 from metarisk.errors import InputError, first_ten
 from metarisk.schema.assays import ASSAYS, Assay
 
@@ -42,7 +42,7 @@ def read_annotated(path: Path) -> Cohort:
     with opened(path, sealed=path.is_file() and is_sealed(path)) as file:
         manifest = read_manifest(file)
         cohort = _read(file, manifest)
-    if digest_of(cohort) != manifest["sha256"]:
+    if digest_of(cohort, vars(cohort.provenance)) != manifest["sha256"]:
         raise InputError(
             "was altered after it was written (its values do not have the SHA-256 of its manifest)",
             do="Copy it again or write it again from its study; read it through a study file "

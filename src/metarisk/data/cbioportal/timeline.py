@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from metarisk.config.study import StudyFile, TimelineValue
 from metarisk.data.cbioportal.meta import Meta
-from metarisk.data.dated import no_dated_values, unite_dated
+from metarisk.data.dated import DATED_KEY, no_dated_values, unite_dated
 from metarisk.data.found import Found, error, warning
-from metarisk.data.plain.dated import KEY, allowed_range
+from metarisk.data.plain.dated import allowed_range
 from metarisk.data.source import ClinicalSource
 from metarisk.data.text import TextTable, is_missing, read_text, require_columns
 from metarisk.errors import first_ten, nearest
@@ -200,7 +200,7 @@ def _may_be_read(name: str, study: StudyFile, found: Found) -> bool:
 def _one_a_day(values: pd.DataFrame, found: Found) -> pd.DataFrame:
     """One value of a patient, day and variable: the last one in the file; differing ones are counted."""
     distinct = values.drop_duplicates()
-    several = distinct.duplicated(KEY, keep="last")
+    several = distinct.duplicated(DATED_KEY, keep="last")
     if several.any():
         message = f"{several.sum()} values are followed by another of the same patient and day"
         found.append(warning("timeline", message, "The last one in the file stands."))

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.config.study import DatedFile, ExtraNumber
-from metarisk.data.dated import DATED_COLUMNS, no_dated_values, unite_dated
+from metarisk.data.dated import DATED_COLUMNS, DATED_KEY, no_dated_values, unite_dated
 from metarisk.data.found import Found, error, warning
 from metarisk.data.outcomes.times import DAYS_PER
 from metarisk.data.plain.place import inside
@@ -21,8 +21,6 @@ from metarisk.errors import first_ten, nearest
 from metarisk.schema.clinical import EXTRA, NUMERIC, NumericColumn, is_clinical_number, leakage_reason
 
 FloatArray = NDArray[np.float64]
-
-KEY = ["patient_id", "time_days", "variable"]
 
 
 def read_dated(setting: Setting, whole: ClinicalSource, source: ClinicalSource, found: Found) -> pd.DataFrame:
@@ -40,7 +38,7 @@ def read_dated(setting: Setting, whole: ClinicalSource, source: ClinicalSource, 
     """
     tables = [_read(declared, setting, whole, source, found) for declared in setting.study.dated]
     joined = unite_dated(*tables)
-    several = joined.duplicated(KEY, keep=False).to_numpy(dtype=bool)
+    several = joined.duplicated(DATED_KEY, keep=False).to_numpy(dtype=bool)
     if several.any():
         patients = first_ten(sorted(set(joined["patient_id"][several])))
         message = f"two tables date the same values ({patients})"
@@ -73,7 +71,7 @@ def _read(
         _refuse_repeated(table, told, known, column, found)
         parts.append(told[known])
     _tell_patients(table, patients, whole, found)
-    rows = pd.concat(parts, ignore_index=True).drop_duplicates(KEY)
+    rows = pd.concat(parts, ignore_index=True).drop_duplicates(DATED_KEY)
     return rows.loc[rows["patient_id"].isin(source.patient_ids), list(DATED_COLUMNS)]
 
 
@@ -165,7 +163,7 @@ def _refuse_repeated(
     table: TextTable, told: pd.DataFrame, known: NDArray[np.bool_], column: str, found: Found
 ) -> None:
     """Refuse two values of a patient at one time, and cite the lines of both."""
-    several = told[known][told[known].duplicated(KEY, keep=False)]
+    several = told[known][told[known].duplicated(DATED_KEY, keep=False)]
     for (patient, _), rows in list(several.groupby(["patient_id", "time_days"]))[:10]:
         lines = tuple(int(row) + table.first_line for row in rows.index)
         do = "Keep one of the rows; metarisk does not choose between them."

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarisk.data.cohort import AssayTable, Cohort
+from metarisk.data.dated import DATED_KEY
+
+if TYPE_CHECKING:
+    from metarisk.data.cohort import AssayTable, Cohort
 
 ROWS_AT_A_TIME = 1000
 
 
-def digest_of(cohort: Cohort) -> str:
-    """SHA-256, hexadecimal: equal for equal cohorts, whatever file they come from; -0 is 0, NaN is NaN."""
+def digest_of(cohort: Cohort, source: object) -> str:
+    """SHA-256, hexadecimal: equal for equal cohorts, whatever file they come from; -0 is 0, NaN is NaN.
+
+    Parameters
+    ----------
+    cohort
+        Its dated values are taken in the order of patient, time and variable, so that neither the order of
+        other patients nor the table's index plays a part.
+    source
+        What of its provenance the hash stands for too; plain values, as JSON has them.
+    """
     digest = hashlib.sha256()
-    _add_text(digest, [vars(cohort.provenance), cohort.sample_ids.tolist()])
-    for frame in (cohort.clinical, cohort.endpoints, cohort.dated):
+    _add_text(digest, [source, cohort.sample_ids.tolist()])
+    # Stable: of two values at one time the last row stands, so their order is one of their facts.
+    dated = cohort.dated.sort_values(DATED_KEY, kind="stable")
+    for frame in (cohort.clinical, cohort.endpoints, dated):
         _add_frame(digest, frame)
     for assay in sorted(cohort.assays):
         _add_assay(digest, cohort.assays[assay])
@@ -26,7 +41,7 @@ def digest_of(cohort: Cohort) -> str:
 
 
 def _add_text(digest: hashlib._Hash, value: object) -> None:
-    digest.update(json.dumps(value).encode() + b"\0")
+    digest.update(json.dumps(value, default=str).encode() + b"\0")
 
 
 def _add_frame(digest: hashlib._Hash, frame: pd.DataFrame) -> None:
