@@ -34,6 +34,7 @@ def test_rank_normal_scores_equal_a_loop_with_scipy_ranks(make_table: Any) -> No
     [
         (Assay.EXPRESSION, "tpm"),
         (Assay.EXPRESSION, "counts"),
+        (Assay.EXPRESSION, "log2_counts"),
         (Assay.EXPRESSION, "log2_nanostring"),
         (Assay.MICRORNA, "log2_intensity"),
     ],

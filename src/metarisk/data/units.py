@@ -32,6 +32,7 @@ LOOKS = {
     "log2_fpkm": {LOG2},
     "log2_rsem": {LOG2},
     "log2_cpm": {LOG2},
+    "log2_counts": {LOG2},
     "log2_nanostring": {LOG2},
     "log2_intensity": {LOG2, LOG_TWICE, CENTRED, FLOORED},
     "log2_rpm": {LOG2, LOG_TWICE},

@@ -57,6 +57,7 @@ ASSAYS: dict[Assay, AssaySpec] = {
             "log2_fpkm",
             "log2_rsem",
             "log2_cpm",
+            "log2_counts",
             "log2_nanostring",
             "log2_intensity",
             "tpm",

@@ -77,6 +77,13 @@ def test_a_xena_cohort_reads_to_its_tumours(xena):
     assert np.isnan(table.values[3]).all()
 
 
+def test_logarithms_of_counts_are_a_unit_of_their_own(xena):
+    xena.study["assays"][0]["unit"] = "log2_counts"
+    table = xena.read().assays[Assay.EXPRESSION]
+    assert table.units.tolist() == ["log2_counts"] * 3 + [""]
+    np.testing.assert_array_equal(table.values[0, :, 0], [2.25, 3.5])
+
+
 def test_a_xena_cohort_tells_what_it_left_out(xena):
     told = xena.told()
     assert "phenotype.tsv: 1 samples are normal tissue, controls or models (TCGA-AA-0001-11A)" in told
