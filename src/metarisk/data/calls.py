@@ -56,19 +56,24 @@ def table_of_calls(assay: Assay, calls: Calls, profile: Profile, file: str, foun
         Receives what was left out.
     """
     genes = profile.genes
-    measured = profile.measured(genes)
-    values = np.empty((*measured.shape, len(ASSAYS[assay].channels)), dtype=np.float32)
-    values[...] = np.where(measured, np.float32(0.0), np.float32(np.nan))[:, :, None]
+    on_panels = profile.on_panels(genes)
+    values = _not_altered(on_panels, len(ASSAYS[assay].channels))[profile.panel]
     row = pd.Index(profile.sample_ids).get_indexer(pd.Index(calls.samples))
     column = pd.Index(list(genes)).get_indexer(pd.Index(calls.genes))
     placed = (row >= 0) & (column >= 0)
-    placed[placed] = measured[row[placed], column[placed]]
+    placed[placed] = on_panels[profile.panel[row[placed]], column[placed]]
     values[row[placed], column[placed], calls.channels[placed]] = 1.0
     if assay is Assay.MUTATION:
         _mark_hotspots(values[:, :, HOTSPOT], calls, row, column, placed)
     _tell_off_panel(calls, ~placed & (row >= 0), file, found)
     units = np.full(len(profile.sample_ids), "calls")
     return AssayTable(assay, profile.sample_ids, genes, values, units, profile.panels)
+
+
+def _not_altered(on_panels: NDArray[np.bool_], channels: int) -> NDArray[np.float32]:
+    """Values of a sample of each panel in whom nothing is altered, shape (panels, G, C)."""
+    by_gene = np.where(on_panels, np.float32(0.0), np.float32(np.nan))
+    return np.repeat(by_gene[:, :, None], channels, axis=2)
 
 
 def _mark_hotspots(

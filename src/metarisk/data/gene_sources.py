@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -56,7 +55,9 @@ def read_hgnc(path: Path) -> GeneTable:
 
 def _from_symbol_list(frame: pd.DataFrame) -> GeneTable:
     """A list that does not tell former symbols from nicknames; the embedded table breaks ties it knows."""
-    sound = frame[~frame["Symbol"].map(_is_damaged) & ~frame["Approved.Symbol"].map(_is_damaged)]
+    listed = frame[["Symbol", "Approved.Symbol"]]
+    damaged = list(filter(_is_damaged, set(listed.to_numpy().ravel())))
+    sound = listed[~listed.isin(damaged).any(axis=1)] if damaged else listed
     embedded = read_embedded(EMBEDDED)
     sound = _brought_up_to_date(sound, embedded.previous)
     approved = frozenset(sound["Approved.Symbol"])
@@ -69,7 +70,9 @@ def _brought_up_to_date(frame: pd.DataFrame, previous: Names) -> pd.DataFrame:
     """A list older than the package: what it still calls approved takes the newer symbol."""
     approved = set(frame["Approved.Symbol"])
     newer = {old: next(iter(new)) for old, new in previous.items() if old in approved and not new & approved}
-    return frame.assign(**{"Approved.Symbol": frame["Approved.Symbol"].replace(newer)})
+    return frame.assign(
+        **{"Approved.Symbol": [newer.get(symbol, symbol) for symbol in frame["Approved.Symbol"]]}
+    )
 
 
 def _settled(names: Names, approved: frozenset[str]) -> Names:
@@ -150,11 +153,16 @@ def _split(frame: pd.DataFrame, column: str) -> Names:
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Names:
-    collected: dict[str, set[str]] = defaultdict(set)
+    """What each name may mean; nearly all names mean one gene, whose set they share."""
+    alone: dict[str, frozenset[str]] = {}
+    collected: dict[str, frozenset[str]] = {}
     for name, symbol in pairs:
         if name != symbol:
-            collected[name].add(symbol)
-    return {name: frozenset(symbols) for name, symbols in collected.items()}
+            meant = alone.get(symbol) or alone.setdefault(symbol, frozenset((symbol,)))
+            known = collected.setdefault(name, meant)
+            if known is not meant:
+                collected[name] = known | meant
+    return collected
 
 
 def _without(names: Names, approved: frozenset[str]) -> Names:

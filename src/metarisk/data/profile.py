@@ -57,8 +57,12 @@ class Profile:
 
     def measured(self, genes: Sequence[str]) -> NDArray[np.bool_]:
         """True where a gene is on the sample's panel, shape (N, G)."""
-        by_panel = np.array([[gene in held for gene in genes] for held in self.gene_sets], dtype=bool)
-        return by_panel.reshape(len(self.gene_sets), len(genes))[self.panel]
+        return self.on_panels(genes)[self.panel]
+
+    def on_panels(self, genes: Sequence[str]) -> NDArray[np.bool_]:
+        """True where a gene is on a panel, a row for each of ``gene_sets``, shape (panels, G)."""
+        held = np.array([[gene in panel for gene in genes] for panel in self.gene_sets], dtype=bool)
+        return held.reshape(len(self.gene_sets), len(genes))
 
 
 def panel_names(
