@@ -16,15 +16,15 @@ from metarisk.data.hotspots import (
     SUBSTITUTION,
     TABLE,
     Hotspot,
-    Residues,
     changes_residue,
-    exchange_residues,
     hotspot_calls,
     hotspots,
     plus_strand,
-    residues_of,
 )
+from metarisk.data.mutation_classes import IN_FRAME as IN_FRAME_CHANNEL
+from metarisk.data.mutation_classes import LEFT_OUT, MISSENSE, TRUNCATING
 from metarisk.data.places import places_in
+from metarisk.data.protein_changes import Residues, channels_of_changes, exchange_residues, residues_of
 
 # The standard code, written by hand for the codons that the table has.
 AMINO_ACIDS = {
@@ -144,6 +144,22 @@ def test_a_protein_change_tells_whether_a_residue_takes_anothers_place():
     no = ["p.E285*", "p.Gln61Ter", "p.R175fs", "p.R175Lfs*5", "p.G12=", "p.X126_splice"]
     yes = ["p.G12D", "p.Gly12Asp", "p.E746_A750del", "", "p.Promoter"]
     assert exchange_residues(pd.Series(no + yes)).tolist() == [False] * len(no) + [True] * len(yes)
+
+
+@pytest.mark.parametrize(
+    ("channel", "changes"),
+    [
+        (
+            TRUNCATING,
+            ["p.E285*", "p.Gln61Ter", "p.R175fs", "p.*394Rext*?", "p.X126_splice", "p.M1?", "p.Met1Val"],
+        ),
+        (IN_FRAME_CHANNEL, ["p.E746_A750del", "ENSP1:p.Glu746_Ala750del", "D770_N771insSVD", "p.A775dup"]),
+        (MISSENSE, ["p.G12D", "p.M100V", "", "Deletion", "c.35_40del"]),
+        (LEFT_OUT, ["p.G12=", "p.="]),
+    ],
+)
+def test_a_protein_change_tells_its_class(channel, changes):
+    assert channels_of_changes(pd.Series(changes)).tolist() == [channel] * len(changes)
 
 
 @pytest.mark.parametrize(

@@ -218,9 +218,12 @@ class CallsFile(Section):
     sample_column, gene_column
         Who was altered, and where.
     class_column
-        Variant classes by the MAF's names; mutations of a list without it are missense.
+        Variant classes by the MAF's names; without it the protein change tells the class, and where that is
+        not told either a mutation is missense.
     classes
         Class as it stands in the file -> the MAF's name, where they differ.
+    change_column
+        Protein changes of mutations, such as ``p.G12D``: they tell which are hotspots.
     sequenced
         Value of the gene column that marks a sample as sequenced although it may have no alteration. Where it
         is None, every sample of the list was sequenced and no other.
@@ -236,10 +239,20 @@ class CallsFile(Section):
     gene_column: str
     class_column: str | None = None
     classes: dict[str, str] = Field(default_factory=dict)
+    change_column: str | None = None
     sequenced: str | None = None
     panel_column: str | None = None
     cohort: str | None = None
     barcode: Barcode | None = None
+
+    @model_validator(mode="after")
+    def _no_key_is_passed_over(self) -> CallsFile:
+        if self.classes and self.class_column is None:
+            raise ValueError("classes are of a class_column")
+        said = [name for name in ("class_column", "change_column") if getattr(self, name) is not None]
+        if said and self.assay is not Assay.MUTATION:
+            raise ValueError(f"{', '.join(said)} belong to mutations, not to {self.assay}")
+        return self
 
 
 class FurtherTable(Section):

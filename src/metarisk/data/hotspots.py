@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.data.places import Places
+from metarisk.data.protein_changes import Residues
 
 TABLE = Path(__file__).with_name("hotspots.tsv")
 SUBSTITUTION, IN_FRAME, PROMOTER = "substitution", "in_frame", "promoter"
@@ -27,13 +28,6 @@ _CODE = dict(
     )
 )
 _OPPOSITE = str.maketrans("ACGT", "TGCA")
-_THREE_LETTERS = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrVal"
-_ONE_LETTER = {_THREE_LETTERS[3 * n : 3 * n + 3]: letter for n, letter in enumerate("ARNDCQEGHILKMFPSTWYV")}
-# p.G12D, p.Gly12Asp, ENSP1:p.E746_A750del: letter and number of the first residue, number of the last.
-_CHANGE = r"^(?:[^:]*:)?(?:p\.)?\(?([A-Z][a-z]{2}|[A-Z*])(\d+)(?:_(?:[A-Z][a-z]{2}|[A-Z*])(\d+))?"
-_POSITION = r"^(\d+)(?:-(\d+))?"
-# p.E285*, p.Gln61Ter, p.R175fs, p.G12=, p.X126_splice: the protein stops, shifts, stays, or is spliced anew.
-_NO_RESIDUE = r"\*|Ter|fs|=|splice"
 
 
 @dataclass(frozen=True)
@@ -72,64 +66,12 @@ class Hotspot:
         return SUBSTITUTION if self.kind == PROMOTER else self.kind
 
 
-@dataclass(frozen=True)
-class Residues:
-    """Residues that mutations change, each of shape (M,): NaN and empty text where not told."""
-
-    first: NDArray[np.float64]
-    last: NDArray[np.float64]
-    amino_acids: NDArray[np.object_]
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """True where a residue is told, shape (M,)."""
-        return ~np.isnan(self.first)
-
-
 @cache
 def hotspots() -> tuple[Hotspot, ...]:
     """Every recurrent position of the table that comes with metarisk."""
     with TABLE.open(encoding="utf-8") as stream:
         lines = (line for line in stream if not line.startswith("#"))
         return tuple(_hotspot(row) for row in csv.DictReader(lines, delimiter="\t"))
-
-
-def residues_of(changes: pd.Series, positions: pd.Series | None = None) -> Residues:
-    """Residues of protein changes.
-
-    Parameters
-    ----------
-    changes
-        ``p.G12D``, ``p.Gly12Asp``, ``p.E746_A750del``; anything else tells nothing.
-    positions
-        Column ``Protein_position`` (``12``, ``12/189``, ``746-750``), where the change tells nothing.
-    """
-    told = _extracted(changes, _CHANGE)
-    first, last = (pd.to_numeric(told[column], errors="coerce") for column in (1, 2))
-    letters = told[0].map(lambda name: _ONE_LETTER.get(name, name), na_action="ignore").fillna("")
-    if positions is not None:
-        other = _extracted(positions, _POSITION)
-        last = last.where(first.notna(), pd.to_numeric(other[1], errors="coerce"))
-        first = first.fillna(pd.to_numeric(other[0], errors="coerce"))
-    return Residues(
-        first.to_numpy(dtype=np.float64),
-        last.fillna(first).to_numpy(dtype=np.float64),
-        letters.to_numpy(dtype=object),
-    )
-
-
-def exchange_residues(changes: pd.Series) -> NDArray[np.bool_]:
-    """False where a protein change tells that no residue takes another's place, shape (M,)."""
-    codes, distinct = pd.factorize(changes, use_na_sentinel=False)
-    told = pd.Series(distinct, dtype=object).str.contains(_NO_RESIDUE, regex=True)
-    return ~told.to_numpy(dtype=bool)[codes]
-
-
-def _extracted(texts: pd.Series, pattern: str) -> pd.DataFrame:
-    """Groups of a pattern in each text, found once for each distinct text."""
-    codes, distinct = pd.factorize(texts, use_na_sentinel=False)
-    groups = pd.Series(distinct, dtype=object).str.strip().str.extract(pattern)
-    return groups.take(codes).set_axis(texts.index)
 
 
 def hotspot_calls(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from metarisk.errors import ConfigError
 from metarisk.schema.assays import MUTATION_CHANNELS, Assay
 
 MARKED = (
@@ -37,6 +38,53 @@ def test_classes_fall_into_their_channels_and_nobody_knows_the_hotspots(marked):
     np.testing.assert_array_equal(missense, [[1, 0, 0], [0, 0, 0], [np.nan] * 3, [0, 1, 0]])
     np.testing.assert_array_equal(in_frame, [[0, 0, 0], [0, 0, 0], [np.nan] * 3, [0, 0, 0]])
     assert np.isnan(table.values[:, :, MUTATION_CHANNELS.index("hotspot")][table.values[:, :, 1] == 1]).all()
+
+
+def channel(table, name: str) -> np.ndarray:
+    return table.values[:, :, MUTATION_CHANNELS.index(name)]
+
+
+def test_protein_changes_tell_hotspots_and_a_missing_one_leaves_them_unknown(folder):
+    lines = ["00123 KRAS Missense_Mutation p.G12D", "1E5 KRAS Missense_Mutation _"]
+    lines += ["NA KRAS Missense_Mutation p.A155G", "x-4 KRAS Nonsense_Mutation p.Gly12Ter"]
+    folder.put("m.tsv", "sample gene class change", *lines)
+    folder.calls("m.tsv", class_column="class", change_column="change")
+    table = folder.read().assays[Assay.MUTATION]
+    np.testing.assert_array_equal(channel(table, "hotspot")[:, 0], [1, np.nan, 0, 0])
+    np.testing.assert_array_equal(channel(table, "missense")[:, 0], [1, 1, 1, 0])
+
+
+def test_without_classes_the_protein_change_tells_them(folder):
+    lines = ["00123 TP53 p.R213*", "00123 EGFR p.E746_A750del", "1E5 TP53 p.R175H", "NA TP53 p.R175="]
+    folder.put("m.tsv", "sample gene change", *lines, "x-4 EGFR _")
+    folder.calls("m.tsv", change_column="change")
+    table = folder.read().assays[Assay.MUTATION]
+    assert table.genes == ("EGFR", "TP53")
+    np.testing.assert_array_equal(channel(table, "truncating"), [[0, 1], [0, 0], [0, 0], [0, 0]])
+    np.testing.assert_array_equal(channel(table, "in_frame"), [[1, 0], [0, 0], [0, 0], [0, 0]])
+    np.testing.assert_array_equal(channel(table, "missense"), [[0, 0], [0, 1], [0, 0], [1, 0]])
+    np.testing.assert_array_equal(channel(table, "hotspot"), [[1, 0], [0, 1], [0, 0], [np.nan, 0]])
+
+
+def test_a_column_without_protein_changes_is_told(folder):
+    folder.put("m.tsv", "sample gene change", "00123 TP53 c.524G>A", "1E5 TP53 _")
+    folder.calls("m.tsv", change_column="change")
+    assert np.isnan(channel(folder.read().assays[Assay.MUTATION], "hotspot")[:2]).all()
+    assert "m.tsv, column change: holds no protein change that metarisk reads" in folder.told()
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"assay": "fusion", "change_column": "x"}, "change_column belong to mutations, not to fusion"),
+        ({"classes": {"a": "Silent"}}, "classes are of a class_column"),
+    ],
+)
+def test_a_key_that_nothing_would_read_is_refused(folder, more, sentence):
+    folder.put("m.tsv", "sample gene", "00123 TP53")
+    folder.calls("m.tsv", **more)
+    with pytest.raises(ConfigError, match=sentence):
+        folder.read()
 
 
 def test_the_mark_tells_who_was_sequenced_without_a_mutation(marked):

@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from metarisk.data.build import settle_build, weigh_build
 from metarisk.data.calls import Calls
 from metarisk.data.found import Found, error, warning
-from metarisk.data.hotspots import IN_FRAME as IN_FRAME_KIND
-from metarisk.data.hotspots import SUBSTITUTION, exchange_residues, hotspot_calls, residues_of
 from metarisk.data.mutation_classes import (
     CLASS_CHANNELS,
     IN_FRAME,
@@ -25,6 +23,7 @@ from metarisk.data.mutation_classes import (
     TRUNCATING,
 )
 from metarisk.data.places import ALTERNATE, PLACE_COLUMNS, REFERENCE, Places, places_in
+from metarisk.data.recurrence import at_hotspots
 from metarisk.data.setting import Setting
 from metarisk.data.text import TextTable, in_capitals, read_text, require_columns, stripped
 from metarisk.errors import first_ten
@@ -55,7 +54,6 @@ COLUMNS = (
 SUBSTITUTIONS = frozenset({"SNP", "SNV", "DNP", "TNP", "ONP", "MNP"})
 # Not mutations of the tumour: inherited, the reference itself, or a lost copy.
 NOT_SOMATIC = frozenset({"GERMLINE", "WILDTYPE", "LOH", "NONE", "REDACTED"})
-_KINDS = {MISSENSE: SUBSTITUTION, IN_FRAME: IN_FRAME_KIND}
 
 
 def read_mutations(path: Path, setting: Setting, found: Found) -> Calls | None:
@@ -76,12 +74,14 @@ def read_mutations(path: Path, setting: Setting, found: Found) -> Calls | None:
     places = places_in(table.frame)
     build = _build(table, symbols, places, setting, found)
     kept = symbols.notna().to_numpy() & (channels != LEFT_OUT) & _somatic(table, found)
-    genes = symbols[kept].to_numpy(dtype=str)
+    rows, genes = table.frame[kept], symbols[kept].to_numpy(dtype=str)
     return Calls(
-        table.frame[SAMPLE_COLUMN][kept].to_numpy(dtype=str),
+        rows[SAMPLE_COLUMN].to_numpy(dtype=str),
         genes,
         channels[kept],
-        _hotspots(table.frame[kept], genes, channels[kept], places.take(kept), build),
+        at_hotspots(
+            genes, channels[kept], _changes(rows), rows.get(POSITION_COLUMN), places.take(kept), build
+        ),
         build,
     )
 
@@ -131,19 +131,6 @@ def _build(table: TextTable, symbols: pd.Series, places: Places, setting: Settin
     genes = symbols.fillna("").to_numpy(dtype=object)
     evidence = weigh_build(genes, places, names)
     return settle_build(setting.build, evidence, table, found)
-
-
-def _hotspots(
-    frame: pd.DataFrame, genes: NDArray[np.str_], channels: NDArray[np.intp], places: Places, build: str
-) -> NDArray[np.float32] | None:
-    """1 at a recurrent position, 0 not, NaN not told, shape (M,); None where the file tells of none."""
-    changes = _changes(frame)
-    residues = residues_of(changes, frame.get(POSITION_COLUMN))
-    if not residues.known.any() and not (build and places.known.any()):
-        return None
-    kinds = pd.Series(channels).map(_KINDS).fillna("").to_numpy(dtype=object)
-    kinds[~exchange_residues(changes)] = ""
-    return hotspot_calls(genes.astype(object), kinds, residues, places, build)
 
 
 def _changes(frame: pd.DataFrame) -> pd.Series:

@@ -15,12 +15,15 @@ from metarisk.data.cohort import AssayTable
 from metarisk.data.found import Found, error, warning
 from metarisk.data.mutation_classes import CLASS_CHANNELS, LEFT_OUT, MISSENSE, SILENT_CLASSES
 from metarisk.data.panels import WHOLE_EXOME, Panels, read_panels
+from metarisk.data.places import places_in
 from metarisk.data.plain.place import inside
 from metarisk.data.plain.sample_ids import names_patients
 from metarisk.data.profile import Seen, profile_of
+from metarisk.data.protein_changes import channels_of_changes
+from metarisk.data.recurrence import at_hotspots
 from metarisk.data.setting import Setting
 from metarisk.data.source import COHORT_SEPARATOR, ClinicalSource
-from metarisk.data.text import TextTable, check_ids, read_text, require_columns
+from metarisk.data.text import TextTable, check_ids, read_text, require_columns, stripped
 from metarisk.errors import first_ten
 from metarisk.schema.assays import Assay
 
@@ -40,7 +43,8 @@ def read_calls(
 ) -> AssayTable | None:
     """Table of a list of alterations: 0 where a gene was measured and not altered; None with the reason told.
 
-    Nobody can tell from a list of genes whether a mutation is a hotspot, so that channel is unknown.
+    Nobody can tell from a list of genes whether a mutation is a hotspot: without protein changes that channel
+    is unknown.
     """
     rows = _rows(declared, setting, source, found)
     if rows is None:
@@ -58,7 +62,8 @@ def read_calls(
 def _rows(declared: CallsFile, setting: Setting, source: ClinicalSource, found: Found) -> _Rows | None:
     path = inside(setting.folder, declared.file, found)
     columns = [declared.sample_column, declared.gene_column]
-    columns += [name for name in (declared.class_column, declared.panel_column) if name is not None]
+    further = (declared.class_column, declared.change_column, declared.panel_column)
+    columns += [name for name in further if name is not None]
     table = None if path is None else read_text(path, found, columns)
     if table is None or not require_columns(table, columns, found):
         return None
@@ -115,7 +120,28 @@ def _calls(declared: CallsFile, setting: Setting, rows: _Rows, found: Found) -> 
         read = symbols.isin(setting.only).to_numpy()
         _tell_not_read(int((kept & ~read).sum()), int(kept.sum()), rows.table.name, found)
         kept &= read
-    return Calls(rows.samples[kept].to_numpy(dtype=str), symbols[kept].to_numpy(dtype=str), channels[kept])
+    genes, channels = symbols[kept].to_numpy(dtype=str), channels[kept]
+    hotspots = _hotspots(declared, rows.table.take(kept), genes, channels, found)
+    return Calls(rows.samples[kept].to_numpy(dtype=str), genes, channels, hotspots)
+
+
+def _hotspots(
+    declared: CallsFile,
+    table: TextTable,
+    genes: NDArray[np.str_],
+    channels: NDArray[np.intp],
+    found: Found,
+) -> NDArray[np.float32] | None:
+    """1 at a recurrent residue, 0 not, NaN not told, shape (M,); None where no protein change is told."""
+    if declared.change_column is None:
+        return None
+    changes = stripped(table.frame[declared.change_column])
+    told = at_hotspots(genes, channels, changes, None, places_in(changes.to_frame()), "")
+    if told is None and len(genes):
+        message = "holds no protein change that metarisk reads"
+        do = "Write them as p.G12D or p.Gly12Asp; until then nobody knows which mutations are hotspots."
+        found.append(warning(table.name, message, do, column=declared.change_column))
+    return told
 
 
 def _tell_not_read(count: int, total: int, file: str, found: Found) -> None:
@@ -130,8 +156,10 @@ def _channels(declared: CallsFile, rows: _Rows, found: Found) -> NDArray[np.intp
     """Channel of each row, `LEFT_OUT` where no protein changes, shape (M,)."""
     if declared.assay is not Assay.MUTATION:
         return np.zeros(len(rows.samples), dtype=np.intp)
-    if declared.class_column is None:
+    if declared.class_column is None and declared.change_column is None:
         return np.full(len(rows.samples), MISSENSE, dtype=np.intp)
+    if declared.class_column is None:
+        return channels_of_changes(stripped(rows.table.frame[declared.change_column]))
     classes = rows.table.frame[declared.class_column].replace(dict(declared.classes)).str.upper()
     unknown = rows.is_call & ~classes.isin([*CLASS_CHANNELS, *SILENT_CLASSES]).to_numpy()
     if unknown.any():
