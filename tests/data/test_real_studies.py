@@ -58,6 +58,12 @@ def yes(cohort: Cohort, endpoint: str) -> int:
     return int((cohort.endpoints[endpoint] == 1).sum())
 
 
+def test_msk_met_has_one_name_for_each_primary_site_that_is_spelt_in_two_ways(msk_met):
+    sites = msk_met.clinical["primary_site"]
+    assert ((sites == "Uterus").sum(), (sites == "Sigmoid Colon").sum()) == (971, 363)
+    assert not sites.isin(["uterus", "Sigmoid colon", "Bile duct", "Kidney/Upper tract"]).any()
+
+
 def test_msk_met_has_its_patients_assays_and_organs(msk_met):
     assert len(msk_met) == len(set(msk_met.patient_ids)) == 20_465
     assert (msk_met.assays[Assay.COPY_NUMBER].units == "discrete").all()
