@@ -172,6 +172,9 @@ def test_several_problems_are_counted(refusal: Any) -> None:
 
 
 STUDY: dict[str, Any] = {"name": "s", "folder": "f", "format": "tables"}
+FOLDER: dict[str, Any] = {"name": "s", "folder": "f"}
+DATED = {"file": "d.tsv", "patient_column": "p", "time": "t", "unit": "days", "values": {"nlr": "NLR"}}
+FOLLOW_UP = {"time": "t", "unit": "days", "status": "s", "event": ["dead"], "censored": ["alive"]}
 MATRIX = {"assay": "expression", "file": "e.tsv", "orientation": "genes_in_rows", "id_column": "gene"}
 
 
@@ -187,6 +190,26 @@ MATRIX = {"assay": "expression", "file": "e.tsv", "orientation": "genes_in_rows"
         (
             {**STUDY, "format": "cbioportal", "assays": [{**MATRIX, "unit": "tpm", "id_typ": "entrez"}]},
             "assays.0.id_typ is not a key of this file. Did you mean 'id_type'",
+        ),
+        (
+            {**FOLDER, "scale": {"purty": 0.01}},
+            "scale.purty is no such column of ours. Did you mean 'purity'",
+        ),
+        (
+            {**FOLDER, "recode": {"sexe": {"1": "Male"}}},
+            "recode.sexe is no such column of ours. Did you mean 'sex'",
+        ),
+        (
+            {**FOLDER, "dated": [{**DATED, "scale": {"nlrr": 2.0}}]},
+            "scale names nlrr, which values does not read",
+        ),
+        (
+            {**FOLDER, "endpoints": {"response": {"column": "r", "yes": ["1"], "no": ["0", "1"]}}},
+            "'1' stands under both yes and no",
+        ),
+        (
+            {**FOLDER, "endpoints": {"os": {**FOLLOW_UP, "censored": ["dead"]}}},
+            "'dead' stands under both event and censored",
         ),
     ],
 )

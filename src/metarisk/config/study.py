@@ -30,6 +30,8 @@ from metarisk.config.study_tables import (
     ExtraNumber,
     TimelineValue,
 )
+from metarisk.errors import nearest
+from metarisk.schema.clinical import CATEGORICAL, EXTRA, NUMERIC
 
 __all__ = [
     "StudyFile",
@@ -150,6 +152,15 @@ class StudyFile(Section):
     def _tables_are_declared(self) -> StudyFile:
         if self.format == "tables" and self.clinical_file is None:
             raise ValueError("format 'tables' needs a clinical_file section")
+        return self
+
+    @model_validator(mode="after")
+    def _scaled_and_recoded_columns_are_ours(self) -> StudyFile:
+        numbers = (*NUMERIC, *(EXTRA + name for name in self.extras))
+        for section, said, known in (("scale", self.scale, numbers), ("recode", self.recode, CATEGORICAL)):
+            for name in said:
+                if name not in known:
+                    raise ValueError(f"{section}.{name} is no such column of ours. {nearest(name, known)}")
         return self
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, Tag, model_validator
@@ -38,6 +39,13 @@ Unit = Annotated[
 ]
 
 
+def _require_apart(one: Sequence[str], other: Sequence[str], names: str) -> None:
+    """Refuse a value that means two things."""
+    both = sorted(set(one) & set(other))
+    if both:
+        raise ValueError(f"{', '.join(map(repr, both))} stands under both {names}")
+
+
 class YesNo(Section):
     """A column that says yes, no, or nothing: whatever is neither yes nor no stays unknown.
 
@@ -51,6 +59,11 @@ class YesNo(Section):
     yes: tuple[str, ...] = Field(min_length=1)
     no: tuple[str, ...] = Field(min_length=1)
     unknown: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _yes_is_not_no(self) -> YesNo:
+        _require_apart(self.yes, self.no, "yes and no")
+        return self
 
 
 class Threshold(Section):
@@ -81,6 +94,11 @@ class FollowUp(Section):
     status: str
     event: tuple[str, ...] = Field(min_length=1)
     censored: tuple[str, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _states_are_apart(self) -> FollowUp:
+        _require_apart(self.event, self.censored, "event and censored")
+        return self
 
 
 class AgesAtEvents(Section):
@@ -127,6 +145,11 @@ class FirstEvent(Section):
     censored: tuple[str, ...] = Field(min_length=1)
     end: FollowUp | None = None
     undated: Literal["at_baseline", "unknown"] = "unknown"
+
+    @model_validator(mode="after")
+    def _states_are_apart(self) -> FirstEvent:
+        _require_apart(self.event, self.censored, "event and censored")
+        return self
 
 
 DatedMetastasis = Annotated[

@@ -377,6 +377,13 @@ class DatedFile(Section):
     scale: dict[str, float] = Field(default_factory=dict)
     cohort_column: str | None = None
 
+    @model_validator(mode="after")
+    def _scaled_values_are_read(self) -> DatedFile:
+        unread = sorted(set(self.scale) - set(self.values))
+        if unread:
+            raise ValueError(f"scale names {', '.join(unread)}, which values does not read")
+        return self
+
 
 class TimelineValue(Section):
     """A clinical number at several times, from the events of a study folder's timeline.
