@@ -56,6 +56,15 @@ def test_an_organ_is_dated_as_a_hand_would_write_it(read, patients):
     )
 
 
+def test_a_last_contact_before_baseline_is_told_and_unknown(read):
+    said = {key: value for key, value in BONE.items() if key != "end"}
+    cells = {"bone": ["no"] * 200, "bone_time": ["-5", *["900"] * 199]}
+    frame, found = read({"site_times": {"bone": said}}, **cells)
+    assert frame[PARTS].iloc[0].isna().all()
+    assert frame[PARTS].iloc[1].tolist() == [900, 0]
+    assert "follow-up ends before baseline in 1 samples (S0)" in str(found[0])
+
+
 def test_reached_without_a_date_is_at_baseline_or_a_slip_as_declared(read):
     cells = {"bone": ["yes"], "bone_time": [""], "os": ["alive"], "os_time": ["90"]}
     frame, found = read({"site_times": {"bone": BONE}}, **cells)

@@ -40,6 +40,9 @@ def one(read, site="", other="", kind="Distant Metastasis", pfi="1") -> list[flo
         ({"site": "Liver", "kind": "Locoregional Recurrence"}, [NAN, NAN]),
         ({"kind": "", "pfi": "0"}, [0, 0]),
         ({"kind": "", "pfi": "1"}, [NAN, NAN]),
+        # Somebody without any metastasis has none in a place that is not told either.
+        ({"site": "Other, specify", "pfi": "0"}, [NAN, NAN]),
+        ({"site": "strange place", "pfi": "0"}, [NAN, NAN]),
     ],
 )
 def test_a_cell_says_yes_no_or_nothing_of_an_organ(read, cells, answers):

@@ -46,7 +46,9 @@ def first_event(source: ClinicalSource, said: FirstEvent, found: Found) -> Timed
     days = np.where(seen == 1.0, time, end.time)
     code = np.where(seen == 1.0, EVENT, np.where(end.event == 1.0, DEATH, CENSORED))
     there_already = (seen == 1.0) & (time <= 0.0)
-    known = ~(np.isnan(seen) | np.isnan(days) | late | there_already)
+    over = (seen != 1.0) & (days < 0.0)
+    tell_slip(source, over, said.time, "follow-up ends before baseline", found)
+    known = ~(np.isnan(seen) | np.isnan(days) | late | there_already | over)
     return Timed(np.where(known, days, np.nan), np.where(known, code, np.nan))
 
 

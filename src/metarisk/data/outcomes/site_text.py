@@ -76,7 +76,7 @@ def _tells_elsewhere(parts: Sequence[list[str]]) -> bool:
 def _answers(site: str, readings: Sequence[SitesRead], free: NDArray[np.bool_]) -> FloatArray:
     named = np.array([site in reading.sites for reading in readings], dtype=bool)
     complete = np.array([reading.complete for reading in readings], dtype=bool)
-    silent = np.array([not reading.sites for reading in readings], dtype=bool)
+    silent = np.array([reading == NOTHING for reading in readings], dtype=bool)
     return np.where(named, 1.0, np.where(complete | (free & silent), 0.0, np.nan))
 
 
