@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from metarisk.data import layout
 from metarisk.data.numbers import read_numbers
 from metarisk.data.text import read_text
 
@@ -34,8 +35,9 @@ def test_comma_files_read_as_the_csv_module_reads_them(tmp_path, rows):
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.integers(1, 5), min_size=1, max_size=12))
-def test_ragged_rows_are_found_where_splitting_finds_them(tmp_path, widths):
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=12), st.sampled_from([1, 7, 1000]))
+def test_ragged_rows_are_found_where_splitting_finds_them(tmp_path, monkeypatch, widths, block):
+    monkeypatch.setattr(layout, "BYTES_AT_A_TIME", block)
     path = tmp_path / "t.tsv"
     path.write_text("a\tb\tc\n" + "".join("\t".join("x" * width) + "\n" for width in widths))
     found = []

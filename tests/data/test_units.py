@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from metarisk.data import unit_guess
+from metarisk.data.unit_guess import guess_units
 from metarisk.data.units import LOOKS, RANGES, check_range, check_unit
 from metarisk.schema.assays import ASSAYS
 
@@ -120,3 +122,13 @@ def test_a_value_is_in_its_range_or_not_whatever_else_is_in_the_table():
     many = np.full((N, G), 2.0, dtype=np.float32)
     assert check_range(many, "discrete", SAMPLES, "x.tsv") == []
     assert "look like absolute copy numbers" in told(many, "discrete")
+
+
+def test_samples_are_judged_alike_a_few_at_a_time(monkeypatch):
+    mixed = np.concatenate([TPM, np.log2(TPM + 1), Z, np.rint(TPM), np.full((2, G), np.nan)]).astype(
+        np.float32
+    )
+    whole = guess_units(mixed)
+    monkeypatch.setattr(unit_guess, "SAMPLES_AT_A_TIME", 5)
+    assert guess_units(mixed) == whole
+    assert len(set(whole)) == 5

@@ -120,7 +120,10 @@ def _tell_aggregated(count: int, matrix: Matrix, found: Found) -> None:
 
 
 def _axis(targets: NDArray[np.object_], matrix: Matrix, found: Found) -> _Axis:
-    level = np.nan_to_num(matrix.values, nan=0.0, posinf=0.0, neginf=0.0).mean(axis=0)
+    level = np.zeros(len(targets))
+    several = np.flatnonzero(pd.Series(targets).duplicated(keep=False) & pd.notna(targets))
+    # Only where a gene has several columns: a whole matrix is not copied for its means.
+    level[several] = np.nan_to_num(matrix.values[:, several], nan=0.0, posinf=0.0, neginf=0.0).mean(axis=0)
     rank = pd.DataFrame({"symbol": targets, "other": targets != np.array(matrix.names), "level": -level})
     ranked = rank.dropna(subset="symbol").sort_values(["symbol", "other", "level"], kind="stable")
     further = ranked["symbol"].duplicated()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from metarisk.data.found import Found, error, warning
 from metarisk.errors import first_ten
 from metarisk.schema.findings import Finding
 
+BYTES_AT_A_TIME = 1 << 24
 SEPARATOR_NAMES = {"\t": "tab", ",": "comma"}
 
 
@@ -145,6 +147,20 @@ def _fields_per_row(layout: Layout) -> NDArray[np.int64]:
     if layout.separator == "," and b'"' in layout.body:
         rows = csv.reader(StringIO(layout.body.decode(), newline=""), strict=True)
         return np.array([max(len(row), 1) for row in rows], dtype=np.int64)
-    text = np.frombuffer(layout.body, dtype=np.uint8)
-    separators, ends = np.flatnonzero(text == ord(layout.separator)), np.flatnonzero(text == ord("\n"))
-    return np.diff(np.searchsorted(separators, ends), prepend=0) + 1
+    return (
+        np.concatenate([_separators_per_row(block, layout.separator) for block in _blocks(layout.body)]) + 1
+    )
+
+
+def _blocks(body: bytes) -> Iterator[NDArray[np.uint8]]:
+    """Whole rows at a time, so that the places of a large table's separators are never all in memory."""
+    start = 0
+    while start < len(body):
+        end = body.find(b"\n", min(start + BYTES_AT_A_TIME, len(body) - 1)) + 1
+        yield np.frombuffer(body, dtype=np.uint8, count=end - start, offset=start)
+        start = end
+
+
+def _separators_per_row(text: NDArray[np.uint8], separator: str) -> NDArray[np.int64]:
+    separators, ends = np.flatnonzero(text == ord(separator)), np.flatnonzero(text == ord("\n"))
+    return np.diff(np.searchsorted(separators, ends), prepend=0)

@@ -11,6 +11,8 @@ FloatArray = NDArray[np.float32]
 
 # Below this many genes in a sample its distribution says nothing.
 FEWEST_GENES = 20
+# So many samples are judged at once that a block of whole genomes is small.
+SAMPLES_AT_A_TIME = 256
 # No log2 expression reaches 2**30; linear values and counts of a tumour do go higher than 30.
 HIGHEST_LOG2 = 30.0
 # log2(log2(2**25 + 1) + 1) is 4.7: a table of expression whose samples all stay below was logged twice.
@@ -57,9 +59,7 @@ def guess_units(values: FloatArray) -> tuple[str, ...]:
     values
         Shape (N, G), NaN where not measured.
     """
-    measured = ~np.isnan(values)
-    enough = measured.sum(axis=1) >= FEWEST_GENES
-    shape = _shape(np.where(enough[:, None] & measured, values, np.nan), measured)
+    enough, shape = _shapes(values)
     # Logging twice shows only in the whole table: one low sample may stay low.
     low_table = (
         bool(enough.any()) and float(np.nanmax(np.where(enough, shape.high, np.nan))) < HIGHEST_LOGGED_TWICE
@@ -67,15 +67,25 @@ def guess_units(values: FloatArray) -> tuple[str, ...]:
     return tuple(_guess(shape, n, low_table) if enough[n] else "" for n in range(len(values)))
 
 
-def _shape(values: FloatArray, measured: NDArray[np.bool_]) -> _Shape:
-    counted = np.maximum(measured.sum(axis=1), 1)
+def _shapes(values: FloatArray) -> tuple[NDArray[np.bool_], _Shape]:
+    """True where a sample has enough genes, shape (N,), and the shape of each; memory is that of a block."""
+    starts = range(0, max(len(values), 1), SAMPLES_AT_A_TIME)
+    blocks = [_shape(values[start : start + SAMPLES_AT_A_TIME]) for start in starts]
+    columns = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    return columns[0] >= FEWEST_GENES, _Shape(*columns[1:])
+
+
+def _shape(values: FloatArray) -> tuple[FloatArray, ...]:
+    """Number of measured genes of each sample, then the fields of its `_Shape`, each of shape (N,)."""
+    measured = (~np.isnan(values)).sum(axis=1)
+    counted = np.maximum(measured, 1)
     high = np.max(np.where(np.isnan(values), -np.inf, values), axis=1, initial=-np.inf)
     low = np.min(np.where(np.isnan(values), np.inf, values), axis=1, initial=np.inf)
     with np.errstate(invalid="ignore"):
         negative = (values < 0).sum(axis=1) / counted
         whole = (values == np.rint(values)).sum(axis=1) / counted
         at_floor = ((values <= low[:, None]).sum(axis=1) - 1) / counted
-    return _Shape(high, low, negative, whole, at_floor)
+    return measured, high, low, negative, whole, at_floor
 
 
 def _guess(shape: _Shape, n: int, low_table: bool) -> str:
