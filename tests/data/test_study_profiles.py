@@ -54,6 +54,14 @@ def test_continuous_protein_and_continuous_copy_number_need_a_declared_unit(tiny
     assert level(tiny, Assay.COPY_NUMBER)["TP53"][0] == pytest.approx(-0.9)
 
 
+def test_a_unit_of_a_file_that_the_study_does_not_have_is_refused(tiny):
+    declared(tiny, "log2_tpm", "data_can.txt")
+    (told,) = tiny.errors()
+    assert (
+        "units names data_can.txt, which no meta file of the study names. Did you mean 'data_cna.txt'" in told
+    )
+
+
 def test_log2_copy_number_is_read_where_there_are_no_discrete_levels(tiny):
     text = rows("Hugo_Symbol S1 S2", "TP53 -0.9 0.1")
     with_profile(tiny, "COPY_NUMBER_ALTERATION", "LOG2-VALUE", text)

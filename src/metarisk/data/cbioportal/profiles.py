@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from metarisk.data.cbioportal.meta import Meta
 from metarisk.data.found import Found, error, warning
+from metarisk.errors import nearest
 from metarisk.schema.assays import ASSAYS, CENTRED_UNITS, Assay
 
 ASSAY_OF_KIND = {
@@ -66,6 +67,7 @@ def choose_matrices(
     units
         Data file -> unit, by the study file; the file's name with or without ``.gz``.
     """
+    _tell_units_of_no_file(metas, units, found)
     by_assay: dict[Assay, list[Meta]] = {}
     for meta in metas:
         assay = _assay_of(meta, units, found) if is_matrix(meta) else None
@@ -80,6 +82,14 @@ def choose_matrices(
         if known and _belongs(assay, *known[0], found):
             chosen[assay] = known[0]
     return chosen
+
+
+def _tell_units_of_no_file(metas: Sequence[Meta], units: Mapping[str, str], found: Found) -> None:
+    files = [name for meta in metas for name in (meta.file.name, meta.file.name.removesuffix(".gz"))]
+    for name in units:
+        if name not in files:
+            message = f"units names {name}, which no meta file of the study names"
+            found.append(error("study file", message, nearest(name, dict.fromkeys(files))))
 
 
 def _assay_of(meta: Meta, units: Mapping[str, str], found: Found) -> Assay | None:
