@@ -207,7 +207,7 @@ def test_chunks_of_samples_give_the_same_answers(
 
 def test_a_sample_known_only_on_the_graph_is_answered() -> None:
     from metarisk.features.batch import AssayInput, Batch
-    from metarisk.models.scoring import nothing_measured
+    from metarisk.models.limits import nothing_measured
     from metarisk.schema.assays import Assay
 
     measured = np.array([[True, False], [False, False]])

@@ -88,6 +88,13 @@ def columns_of(table: AssayTable, genes: tuple[str, ...]) -> FloatArray:
     return values
 
 
+def measured_share(table: AssayTable, genes: tuple[str, ...]) -> NDArray[np.float64]:
+    """Share of the genes asked for that was measured in each sample, shape (N,)."""
+    position = {gene: index for index, gene in enumerate(table.genes)}
+    found = [position[gene] for gene in genes if gene in position]
+    return np.asarray(table.measured[:, found].sum(axis=1) / max(len(genes), 1))
+
+
 def comparable(table: AssayTable, genes: tuple[str, ...]) -> FloatArray:
     """Levels after the transform of their assay and unit, NaN where not measured, shape (N, Ga); a copy."""
     level: FloatArray = columns_of(table, genes)[..., 0]

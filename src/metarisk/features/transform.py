@@ -20,9 +20,20 @@ from metarisk.features.columns import (
     flat_values,
     measured_nodes,
 )
-from metarisk.features.standardise import CALLS, AssayScale, absolute_rows, apply_scale, fit_scale
+from metarisk.features.standardise import (
+    CALLS,
+    AssayScale,
+    absolute_rows,
+    apply_scale,
+    fit_scale,
+    measured_share,
+)
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
+
+# A sample with less than this share of an assay's columns has not been measured by it in any useful sense:
+# ranks over a handful of genes, or a pathway with one known member, would be read as if they were the whole.
+FEWEST_MEASURED = 0.05
 
 
 @dataclass(frozen=True)
@@ -96,12 +107,16 @@ class FeatureTransform:
         return tuple(columns)
 
     def apply(self, cohort: Cohort) -> Batch:
-        """Features of a cohort, training or new; what it lacks is unknown, what is unknown adds nothing."""
+        """Features of a cohort, training or new; what it lacks is unknown, what is unknown adds nothing.
+
+        An assay of which a sample has under `FEWEST_MEASURED` of the transform's columns is not read for it.
+        """
         assays: dict[Assay, AssayInput] = {}
         flat: list[FloatArray] = []
         for assay, scale in self.scales.items():
             table = cohort.assays.get(assay) or _absent(assay, cohort)
             values = apply_scale(table, scale)
+            values[_too_few(table, scale)] = np.nan
             known = ~np.isnan(values)
             assays[assay] = AssayInput(np.where(known, values, np.float32(0.0)), known[..., 0])
             flat.append(flat_values(values, scale, self.direct[assay]))
@@ -124,6 +139,14 @@ class FeatureTransform:
             for name, levels in self.levels.items()
         }
 
+    def too_few(self, cohort: Cohort) -> Mapping[Assay, NDArray[np.bool_]]:
+        """Assay -> True where a sample has some of its columns, and too few of them to be read, (N,)."""
+        return {
+            assay: _too_few(cohort.assays[assay], scale)
+            for assay, scale in self.scales.items()
+            if assay in cohort.assays
+        }
+
     def unscaled(self, cohort: Cohort) -> Mapping[Assay, NDArray[np.bool_]]:
         """Assay -> True where a sample's values are in units that training could put on no scale, (N,)."""
         lost: dict[Assay, NDArray[np.bool_]] = {}
@@ -131,6 +154,11 @@ class FeatureTransform:
             if assay in cohort.assays and np.isnan(scale.centre).all():
                 lost[assay] = absolute_rows(cohort.assays[assay])
         return lost
+
+
+def _too_few(table: AssayTable, scale: AssayScale) -> NDArray[np.bool_]:
+    share = measured_share(table, scale.genes)
+    return np.asarray((share > 0.0) & (share < FEWEST_MEASURED))
 
 
 def _absent(assay: Assay, cohort: Cohort) -> AssayTable:

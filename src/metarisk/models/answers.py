@@ -14,6 +14,9 @@ from metarisk.features.batch import Batch
 from metarisk.models.calibration import Calibration, DoubleArray
 from metarisk.models.ensemble import Ensemble
 
+# Under this share of an assay's columns its interval is widened and its row flagged.
+PARTLY_MEASURED = 0.5
+
 
 class Probability(NamedTuple):
     """One question's answer for N samples.
@@ -70,11 +73,16 @@ def probabilities(
 
 
 def missing_variance(calibration: Calibration, batch: Batch) -> DoubleArray:
-    """Variance that the assays a sample lacks add to each output, shape (N, O)."""
+    """Variance that the assays a sample lacks add to each output, shape (N, O).
+
+    An assay with under `PARTLY_MEASURED` of its columns adds its missing share of what it adds when absent.
+    """
     variance = np.zeros((len(batch), len(calibration.slope)))
     for assay, spread in calibration.missing_spread.items():
-        absent = ~np.asarray(batch.assays[assay].measured.any(axis=1))
-        variance += absent[:, None] * spread**2
+        measured = batch.assays[assay].measured
+        share = measured.sum(axis=1) / max(measured.shape[1], 1)
+        lost = np.where(share < PARTLY_MEASURED, 1.0 - share, 0.0)
+        variance += lost[:, None] * spread**2
     return variance
 
 

@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 
 from metarisk.data.cohort import Cohort
 from metarisk.features.batch import Batch
-from metarisk.models.answers import Probability, probabilities
+from metarisk.models.answers import PARTLY_MEASURED, Probability, probabilities
 from metarisk.models.bundle import ModelBundle
+from metarisk.models.limits import reasons_to_abstain
 from metarisk.schema.endpoints import task_of
 from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS
 
 NOT_TRAINED = "abstained:not-trained"
-NOTHING_MEASURED = "abstained:nothing-measured"
-PARTLY_MEASURED = 0.5
 
 
 def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     """Answers to every question for every sample of a cohort.
 
     A question the model was not trained on is answered with a null probability and the flag
-    ``abstained:not-trained``; a sample of which nothing that the model reads is known, with
-    ``abstained:nothing-measured``.
+    ``abstained:not-trained``; a sample that the model has no right to answer, with one of
+    `metarisk.models.limits.reasons_to_abstain`.
 
     Returns
     -------
@@ -38,8 +37,8 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     batch = bundle.transform.apply(cohort)
     horizons = bundle.experiment.tasks.horizons_days
     answers = probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
-    blank = nothing_measured(batch)
-    parts = [_answered(cohort, answer, blank) for answer in answers]
+    reasons = reasons_to_abstain(bundle, cohort, batch)
+    parts = [_answered(cohort, answer, reasons) for answer in answers]
     parts += [_abstained(cohort, question) for question in _unanswered(answers)]
     table = pd.concat(parts, ignore_index=True)
     table = table.sort_values("row", kind="stable", ignore_index=True)
@@ -55,31 +54,25 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     return table[list(COLUMNS)].astype(DTYPES)
 
 
-def nothing_measured(batch: Batch) -> NDArray[np.bool_]:
-    """True for a sample of which neither the flat table nor a gene of the graph is known, shape (N,)."""
-    blank = np.asarray(np.isnan(batch.flat).all(axis=1))
-    for entry in batch.assays.values():
-        blank &= ~entry.measured.any(axis=1)
-    return blank
-
-
 def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[str]:
     """What a reader of a sample's row must know, parts joined by ``;``.
 
     ``missing:<assay>``, ``unit:<assay>`` (missing because training never saw such units), ``partial:<assay>``
-    (under half of the model's genes), ``other:<column>`` (a value that training did not keep),
+    (under half of the model's genes: the interval is wider), ``too-few:<assay>`` (so few that they are not
+    read, so missing too), ``other:<column>`` (a value that training did not keep),
     ``unknown:<column>``, ``training-patient``.
     """
     seen_before = bundle.training_ids.contains(cohort.patient_ids)
     other = bundle.transform.unknown_levels(cohort)
     measured = {assay.value: entry.measured.mean(axis=1) for assay, entry in batch.assays.items()}
-    unscaled = bundle.transform.unscaled(cohort)
+    unscaled, scraps = bundle.transform.unscaled(cohort), bundle.transform.too_few(cohort)
     columns = bundle.transform.numeric
     unknown = {name: np.isnan(batch.flat[:, at]) for name, at in bundle.transform.first_columns().items()}
     for row in range(len(cohort)):
         flags = ["training-patient"] if seen_before[row] else []
         flags += [f"missing:{name}" for name, share in measured.items() if share[row] == 0.0]
         flags += [f"unit:{name}" for name, lost in unscaled.items() if lost[row]]
+        flags += [f"too-few:{name}" for name, few in scraps.items() if few[row]]
         flags += [f"partial:{name}" for name, share in measured.items() if 0.0 < share[row] < PARTLY_MEASURED]
         flags += [f"other:{name}" for name, rare in other.items() if rare[row]]
         flags += [f"unknown:{name}" for name in (*columns, *other) if unknown[name][row]]
@@ -100,8 +93,9 @@ def content_hashes(batch: Batch) -> list[str]:
     return hashes
 
 
-def _answered(cohort: Cohort, answer: Probability, blank: NDArray[np.bool_]) -> pd.DataFrame:
+def _answered(cohort: Cohort, answer: Probability, reasons: NDArray[np.object_]) -> pd.DataFrame:
     task, target = task_of(answer.endpoint)
+    blank = reasons != ""
     known = {
         name: np.where(blank, np.nan, values)
         for name, values in (
@@ -118,7 +112,7 @@ def _answered(cohort: Cohort, answer: Probability, blank: NDArray[np.bool_]) -> 
             "target": answer.cause or target,
             "horizon_days": answer.horizon_days,
             **known,
-            "flags": np.where(blank, NOTHING_MEASURED, ""),
+            "flags": reasons,
         }
     )
 
