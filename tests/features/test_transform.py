@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarisk.config.experiment import FeatureSection, NetworkSection
+from metarisk.config.experiment import FeatureSection
+from metarisk.config.network import NetworkSection
 from metarisk.data.cohort import Cohort
 from metarisk.features import Batch, FeatureTransform
 from metarisk.features.clinic import OTHER

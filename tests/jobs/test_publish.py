@@ -8,15 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from metarisk.config.experiment import (
-    EvaluationSection,
-    Experiment,
-    GateSection,
-    NetworkSection,
-    SimulationSection,
-    TaskSection,
-    TrainingSection,
-)
+from metarisk.config.evaluation import EvaluationSection
+from metarisk.config.experiment import Experiment, GateSection, SimulationSection, TaskSection
+from metarisk.config.network import NetworkSection
+from metarisk.config.training import TrainingSection
 from metarisk.errors import GateRefusedError
 from metarisk.jobs.publish import publish
 from metarisk.models.bundle import ModelBundle, save_bundle

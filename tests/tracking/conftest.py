@@ -8,14 +8,10 @@ from typing import NamedTuple
 
 import pytest
 
-from metarisk.config.experiment import (
-    EvaluationSection,
-    Experiment,
-    NetworkSection,
-    SimulationSection,
-    TaskSection,
-    TrainingSection,
-)
+from metarisk.config.evaluation import EvaluationSection
+from metarisk.config.experiment import Experiment, SimulationSection, TaskSection
+from metarisk.config.network import NetworkSection
+from metarisk.config.training import TrainingSection
 from metarisk.data.cohort import Cohort
 from metarisk.models.bundle import ModelBundle, save_bundle
 from metarisk.pathways.curated import curated_topology

@@ -16,8 +16,9 @@ from metarisk.models.network import Network, NetworkPlan
 from metarisk.models.planning import fit_flat, plan_network
 from metarisk.pathways.topology import Topology
 from metarisk.simulate import simulate
-from metarisk.train.fit import Data, Epoch, FoldRows, fit_member, to_device
+from metarisk.train.fit import Epoch, FoldRows, fit_member
 from metarisk.train.members import TrainingSet
+from metarisk.train.samples import Data, to_device
 from metarisk.train.tasks import learnable_layout
 
 SETTINGS: dict[str, Any] = {

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from metarisk.config.experiment import EvaluationSection
+from metarisk.config.evaluation import EvaluationSection
 from metarisk.models.answers import Probability
 from metarisk.train.figures import (
     EVER,

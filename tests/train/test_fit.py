@@ -12,15 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from metarisk.features.batch import Targets
 from metarisk.models.network import Network
-from metarisk.train.fit import (
-    Epoch,
-    FoldRows,
-    assay_columns,
-    drop_assays,
-    prior_penalty,
-    set_base_rates,
-    task_losses,
-)
+from metarisk.train.fit import Epoch, FoldRows
+from metarisk.train.objective import prior_penalty, set_base_rates, task_losses
+from metarisk.train.samples import assay_columns, drop_assays
 
 
 def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:

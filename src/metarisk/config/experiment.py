@@ -7,7 +7,10 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from metarisk.config.evaluation import EvaluationSection
+from metarisk.config.network import NetworkSection
 from metarisk.config.section import Section
+from metarisk.config.training import TrainingSection
 from metarisk.schema.assays import Assay
 from metarisk.schema.clinical import CATEGORICAL, EXTRA, NUMERIC, is_clinical_number, leakage_reason
 from metarisk.schema.endpoints import SITES, TIMED
@@ -171,94 +174,6 @@ class TaskSection(Section):
     def timed_causes(self) -> dict[str, tuple[str, ...]]:
         """Dated endpoints and their causes, in the order of the event codes."""
         return {name: TIMED[name].causes for name in self.timed}
-
-
-class NetworkSection(Section):
-    """The network's shape.
-
-    Attributes
-    ----------
-    width
-        Hidden width D.
-    effect_layers
-        Message-passing steps over the genes' identities, once a batch: a mutation's effect is tied to its
-        neighbours'. Almost free.
-    state_layers
-        Message-passing steps over the genes' states, sample by sample: for assays that measure states, such
-        as expression and protein.
-    readout
-        Numbers a pathway hands to the heads.
-    direct_hidden
-        Hidden units of the direct path's MLP; 0 leaves it linear.
-    dropout
-        Of the direct path's hidden units and of pathways.
-    graph
-        Run the graph path at all; False is the no-graph control.
-    """
-
-    width: int = Field(default=16, ge=1, le=512)
-    effect_layers: int = Field(default=1, ge=0, le=8)
-    state_layers: int = Field(default=1, ge=0, le=8)
-    readout: int = Field(default=4, ge=1, le=64)
-    direct_hidden: int = Field(default=128, ge=0, le=4096)
-    dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
-    graph: bool = True
-
-
-class TrainingSection(Section):
-    """How it is fitted.
-
-    Attributes
-    ----------
-    folds
-        Patient-level folds; each leaves one fold out for early stopping and calibration.
-    seeds
-        Members a fold; the ensemble has folds x seeds members.
-    epochs, patience
-        Most epochs, and how many without a better held-out loss before stopping.
-    assay_dropout
-        Chance that a training sample loses an assay in a step, so that any subset scores.
-    direct_prior, graph_prior
-        Standard deviation that a weight is thought to have before anything is seen, of the direct path and of
-        the graph path: the penalty is the Gaussian prior of that width, so it fades as samples come.
-    device
-        ``auto`` takes CUDA where there is one.
-    """
-
-    folds: int = Field(default=5, ge=2, le=20)
-    seeds: int = Field(default=1, ge=1, le=20)
-    epochs: int = Field(default=60, ge=1, le=1000)
-    patience: int = Field(default=8, ge=1)
-    batch_size: int = Field(default=128, ge=2)
-    learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
-    direct_prior: float = Field(default=1.0, gt=0.0)
-    graph_prior: float = Field(default=0.5, gt=0.0)
-    assay_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-
-class EvaluationSection(Section):
-    """How it is judged, on patients that nothing was fitted on.
-
-    Attributes
-    ----------
-    test_fraction
-        Share of the patients held out, chosen by a hash of the patient id.
-    bootstrap
-        Patient-level resamples of every interval.
-    within
-        Clinical category inside which figures are given too.
-    within_min_events
-        A stratum counts where it has this many events and non-events.
-    controls
-        Models trained beside ours on the same patients.
-    """
-
-    test_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)
-    bootstrap: int = Field(default=1000, ge=50, le=20_000)
-    within: str = "cancer_type"
-    within_min_events: int = Field(default=10, ge=2)
-    controls: tuple[Literal["no_graph", "boosting", "linear", "rewired"], ...] = ("no_graph", "boosting")
 
 
 class GateSection(Section):

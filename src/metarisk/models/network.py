@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from metarisk.config.experiment import NetworkSection
+from metarisk.config.network import NetworkSection
 from metarisk.nn.direct import DirectPath, FlatEmbedding
 from metarisk.nn.encoders import OFF_GRAPH, AssayEncoder, encode
 from metarisk.nn.heads import HazardBaseline, TaskLayout, cumulative_incidence

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.config.experiment import NetworkSection
+from metarisk.config.network import NetworkSection
 from metarisk.features.columns import nodes_of
 from metarisk.features.standardise import AssayScale
 from metarisk.features.transform import FeatureTransform

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarisk.config.experiment import EvaluationSection
+from metarisk.config.evaluation import EvaluationSection
 from metarisk.metrics.calibration import expected_calibration_error
 from metarisk.metrics.censoring import censoring_curve, status_at_horizon
 from metarisk.metrics.discrimination import weighted_auroc

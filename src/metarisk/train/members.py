@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from metarisk.config.experiment import Experiment, NetworkSection
+from metarisk.config.experiment import Experiment
+from metarisk.config.network import NetworkSection
 from metarisk.data.cohort import Cohort
 from metarisk.data.split import patient_folds
 from metarisk.features.batch import Batch, Targets
@@ -21,7 +22,8 @@ from metarisk.models.planning import fit_flat, plan_network
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
-from metarisk.train.fit import Epoch, FoldRows, fit_member, to_device
+from metarisk.train.fit import Epoch, FoldRows, fit_member
+from metarisk.train.samples import to_device
 
 OnEpoch = Callable[[Epoch], None]
 SEEDS_APART = 1000  # members that an experiment may have before it shares seeds with the next

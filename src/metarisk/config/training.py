@@ -1,0 +1,41 @@
+"""What an experiment may choose of the fit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from metarisk.config.section import Section
+
+
+class TrainingSection(Section):
+    """How it is fitted.
+
+    Attributes
+    ----------
+    folds
+        Patient-level folds; each leaves one fold out for early stopping and calibration.
+    seeds
+        Members a fold; the ensemble has folds x seeds members.
+    epochs, patience
+        Most epochs, and how many without a better held-out loss before stopping.
+    assay_dropout
+        Chance that a training sample loses an assay in a step, so that any subset scores.
+    direct_prior, graph_prior
+        Standard deviation that a weight is thought to have before anything is seen, of the direct path and of
+        the graph path: the penalty is the Gaussian prior of that width, so it fades as samples come.
+    device
+        ``auto`` takes CUDA where there is one.
+    """
+
+    folds: int = Field(default=5, ge=2, le=20)
+    seeds: int = Field(default=1, ge=1, le=20)
+    epochs: int = Field(default=60, ge=1, le=1000)
+    patience: int = Field(default=8, ge=1)
+    batch_size: int = Field(default=128, ge=2)
+    learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
+    direct_prior: float = Field(default=1.0, gt=0.0)
+    graph_prior: float = Field(default=0.5, gt=0.0)
+    assay_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
