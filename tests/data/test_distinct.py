@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metarisk.data.text import MISSING, as_numbers, in_capitals, is_missing, stripped
@@ -34,6 +34,7 @@ def test_missing_cells_are_those_that_say_so(cells):
 
 
 @given(CELLS)
+@example(["", "\x00", "a", "a\x00b"])
 def test_text_keeps_its_order_and_its_index(cells):
     values = column(cells)
     pd.testing.assert_series_equal(stripped(values), values.map(str.strip).astype(object))

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.data.mutation_classes import IN_FRAME, LEFT_OUT, MISSENSE, TRUNCATING
-from metarisk.data.text import each_distinct
+from metarisk.data.text import distinct_codes, each_distinct
 
 _THREE_LETTERS = "AlaArgAsnAspCysGlnGluGlyHisIleLeuLysMetPheProSerThrTrpTyrVal"
 _ONE_LETTER = {_THREE_LETTERS[3 * n : 3 * n + 3]: letter for n, letter in enumerate("ARNDCQEGHILKMFPSTWYV")}
@@ -65,15 +65,15 @@ def residues_of(changes: pd.Series, positions: pd.Series | None = None) -> Resid
 
 def exchange_residues(changes: pd.Series) -> NDArray[np.bool_]:
     """False where a protein change tells that no residue takes another's place, shape (M,)."""
-    codes, distinct = pd.factorize(changes, use_na_sentinel=False)
-    told = pd.Series(distinct, dtype=object).str.contains(_NO_RESIDUE, regex=True)
+    codes, distinct = distinct_codes(changes)
+    told = distinct.str.contains(_NO_RESIDUE, regex=True)
     return ~told.to_numpy(dtype=bool)[codes]
 
 
 def _extracted(texts: pd.Series, pattern: str) -> pd.DataFrame:
     """Groups of a pattern in each text, found once for each distinct text."""
-    codes, distinct = pd.factorize(texts, use_na_sentinel=False)
-    groups = pd.Series(distinct, dtype=object).str.strip().str.extract(pattern)
+    codes, distinct = distinct_codes(texts)
+    groups = distinct.str.strip().str.extract(pattern)
     return groups.take(codes).set_axis(texts.index)
 
 

@@ -197,8 +197,19 @@ def each_distinct(values: pd.Series, of: Callable[[pd.Series], NDArray[Scalar]])
 
     Most columns of a table hold few different texts, and pandas' functions of text go cell by cell.
     """
-    codes, distinct = pd.factorize(values, use_na_sentinel=False)
-    return of(pd.Series(distinct, dtype=object))[codes]
+    codes, distinct = distinct_codes(values)
+    return of(distinct)[codes]
+
+
+def distinct_codes(values: pd.Series) -> tuple[NDArray[np.intp], pd.Series]:
+    """Place of each cell among the distinct ones, shape (rows,), and those, in the order of the table.
+
+    pandas' own factorize ends a text at its first NUL, so that two different texts would be one.
+    """
+    cells = values.tolist()
+    place = {cell: at for at, cell in enumerate(dict.fromkeys(cells))}
+    codes = np.fromiter(map(place.__getitem__, cells), dtype=np.intp, count=len(cells))
+    return codes, pd.Series(list(place), dtype=object)
 
 
 def _text_of_parquet(path: Path, found: Found) -> TextTable | None:
