@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from metarisk.nn.sparse import SparseMatrix
+from metarisk.nn.segments import Edges
+from metarisk.nn.wired_sum import SparseMatrix, WiredSum
 from metarisk.pathways.influence import signed_influence
 from metarisk.pathways.topology import Topology
 
@@ -28,6 +30,7 @@ class PathwayPooling(nn.Module):
     """
 
     size: Tensor
+    halves: Tensor
 
     def __init__(self, topology: Topology, width: int) -> None:
         super().__init__()
@@ -35,8 +38,9 @@ class PathwayPooling(nn.Module):
         shape = (len(topology.pathways), len(topology.genes))
         size = np.maximum(np.bincount(row, minlength=shape[0]), 1)
         self.members = SparseMatrix(row, col, np.ones(len(row)), shape)
-        self.equal = SparseMatrix(row, col, 1.0 / np.sqrt(size)[row], shape)
-        self.signed = SparseMatrix(row, col, signed_influence(topology), shape)
+        self.pool = WiredSum(_equal_and_signed(topology, 1.0 / np.sqrt(size)), shape)
+        first = torch.arange(width) < (width + 1) // 2
+        self.register_buffer("halves", torch.stack([first, ~first]).float(), persistent=False)  # (2, D)
         self.register_buffer("size", torch.from_numpy(size.astype(np.float32)), persistent=False)
         self.attention = nn.Parameter(torch.zeros(shape[1], width))
         self.ascent = _mean_of_children(topology)
@@ -56,10 +60,20 @@ class PathwayPooling(nn.Module):
         """
         weight = torch.exp(self.attention)  # (G, D)
         mean_weight = self.members(weight) / self.size[:, None]  # (P, D)
-        equal, signed = (state * weight[:, None, :]).chunk(2, dim=2)  # (G, N, D / 2) each
-        pooled: Tensor = torch.cat([self.equal(equal), self.signed(signed)], dim=2)  # (P, N, D)
+        pooled: Tensor = self.pool(state * weight[:, None, :], self.halves)  # (P, N, D)
         pooled = pooled / mean_weight.clamp_min(1e-6)[:, None, :]
         return pooled if self.ascent is None else pooled + self.ascent(pooled)
+
+
+def _equal_and_signed(topology: Topology, equal: NDArray[np.float64]) -> Edges:
+    """Members of each pathway on two wires: with one size a pathway, and with their signed influence."""
+    row, col = topology.member_pathway, topology.member_gene
+    return Edges(
+        receiver=np.concatenate([row, row]),
+        sender=np.concatenate([col, col]),
+        wire=np.repeat([0, 1], len(row)),
+        value=np.concatenate([equal[row], signed_influence(topology)]),
+    )
 
 
 def _mean_of_children(topology: Topology) -> SparseMatrix | None:

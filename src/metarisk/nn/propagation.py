@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from metarisk.nn.sparse import SparseMatrix
+from metarisk.nn.segments import Edges
+from metarisk.nn.wired_sum import WiredSum
 from metarisk.pathways.topology import RELATIONS, Topology
 
 
@@ -23,8 +24,7 @@ class RelationalPropagation(nn.Module):
     that relation, summed, mixed by one D x D matrix, squashed by the odd function tanh and added to the
     state, so that a gene without measured neighbours keeps its state and nothing in gives nothing out.
 
-    All relations share two sparse products: one gathers, for every pair of a relation and a gene that
-    receives along it, the signed sum over its neighbours; one adds these up for each gene.
+    All relations share one sum over neighbours, `WiredSum`, with a wire for each relation and direction.
 
     Parameters
     ----------
@@ -34,25 +34,11 @@ class RelationalPropagation(nn.Module):
         Channels D.
     """
 
-    relation: Tensor
-
     def __init__(self, topology: Topology, width: int) -> None:
         super().__init__()
         wires = list(_wires(topology))
-        stacked = (
-            np.concatenate([wire.slot(index) for index, wire in enumerate(wires)]) if wires else _NOTHING
-        )
-        slots, row = np.unique(stacked, return_inverse=True)  # a slot is (relation, receiver)
-        sender = np.concatenate([wire.sender for wire in wires]) if wires else _NOTHING
-        value = np.concatenate([wire.value for wire in wires]) if wires else _NOTHING.astype(np.float64)
-        n_genes = len(topology.genes)
-        self.gather = SparseMatrix(row, sender, value, (len(slots), n_genes))
-        receiver = slots % n_genes
-        self.collect = SparseMatrix(
-            receiver, np.arange(len(slots)), np.ones(len(slots)), (n_genes, len(slots))
-        )
-        self.register_buffer("relation", torch.from_numpy(slots // n_genes), persistent=False)
         self.names = tuple(wire.name for wire in wires)
+        self.neighbours = WiredSum(_edges(wires), (len(topology.genes), len(topology.genes)))
         self.relation_weight = nn.Parameter(1.0 + 0.1 * torch.randn(len(wires), width))
         self.mix = nn.Linear(width, width, bias=False)
         nn.init.normal_(self.mix.weight, std=0.3 / width**0.5)
@@ -72,27 +58,30 @@ class RelationalPropagation(nn.Module):
         """
         if not self.names:
             return state
-        heard = self.gather(state)  # (slots, N, D)
-        heard = heard * self.relation_weight[self.relation, None, :]  # (slots, N, D)
-        message = self.collect(heard)  # (G, N, D)
-        return state + torch.tanh(self.mix(message))
+        message = self.neighbours(state, self.relation_weight)  # (G, N, D)
+        moved: Tensor = state + self.mix(message).tanh_()
+        return moved
 
 
-@dataclass(frozen=True)
-class _Wire:
+class _Wire(NamedTuple):
     """Edges of one relation in one direction: sender and receiver of each, and its normalised sign."""
 
     name: str
     sender: NDArray[np.int64]
     receiver: NDArray[np.int64]
     value: NDArray[np.float64]
-    n_genes: int
-
-    def slot(self, index: int) -> NDArray[np.int64]:
-        return index * self.n_genes + self.receiver
 
 
-_NOTHING = np.empty(0, dtype=np.int64)
+def _edges(wires: list[_Wire]) -> Edges:
+    """All wires' edges, each with the number of its wire."""
+    counts = [len(wire.sender) for wire in wires]
+    nothing = np.empty(0, dtype=np.int64)
+    return Edges(
+        receiver=np.concatenate([nothing, *(wire.receiver for wire in wires)]),
+        sender=np.concatenate([nothing, *(wire.sender for wire in wires)]),
+        wire=np.repeat(np.arange(len(wires)), counts),
+        value=np.concatenate([nothing.astype(np.float64), *(wire.value for wire in wires)]),
+    )
 
 
 def _wires(topology: Topology) -> Iterator[_Wire]:
@@ -112,5 +101,5 @@ def _wires(topology: Topology) -> Iterator[_Wire]:
             )
             value = sign / np.sqrt(out_degree[source] * in_degree[target])
             name = relation if known else f"{relation}_unsigned"
-            yield _Wire(f"{name}_down", source, target, value, n_genes)
-            yield _Wire(f"{name}_up", target, source, value, n_genes)
+            yield _Wire(f"{name}_down", source, target, value)
+            yield _Wire(f"{name}_up", target, source, value)
