@@ -1,4 +1,4 @@
-"""`metarisk benchmark store | reading`: how fast, in how much memory, with every value checked."""
+"""`metarisk benchmark store | reading | speed`: how fast, in how much memory, with every value checked."""
 
 from __future__ import annotations
 
@@ -63,6 +63,44 @@ def reading(
             study, out, data_root=data_root, runs=runs, overwrite=overwrite, on_progress=on_progress
         )
     _tell(Run._fields, rows, out / TABLE)
+
+
+@benchmark.command()
+def speed(  # noqa: PLR0913, PLR0917  (an option each)
+    size: Annotated[
+        list[str] | None, typer.Option(help="GENES/EDGES of a graph, such as 5000/50000; repeat it.")
+    ] = None,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="Samples of a batch; repeat it.")] = None,
+    width: Annotated[int, typer.Option(min=1, help="Channels of a gene's state.")] = 32,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each measurement; medians are told.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds draw equal graphs.")] = 0,
+    out: Out = Path("metarisk-benchmark-speed"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Run our layer beside the ways that it is written elsewhere.
+
+    torch-geometric on a batch of copies of the graph, scatter, torch's sparse product, and every edge's
+    message held for every sample; one thread, the same graphs, a process each. Then how our cost grows, and
+    how it compares with the time that its memory traffic alone would need.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.jobs.benchmark_speed import SCALING, SIZES, TABLE, SpeedPlan, benchmark_speed
+
+    sizes = [_size(text) for text in size] if size else SIZES
+    plan = SpeedPlan(sizes, batch or (32,), width, runs, seed)
+    with progress() as on_progress:
+        rows, scaling = benchmark_speed(out, plan, overwrite=overwrite, on_progress=on_progress)
+    shown = ("formulation", "genes", "edges", "samples", "scored_per_cpu_s", "trained_per_cpu_s",
+             "step_mib", "forward_ratio", "step_ratio", "note")  # fmt: skip
+    _tell(shown, [[getattr(row, name) for name in shown] for row in rows], out / TABLE)
+    _tell(("what", "value", "means"), scaling, out / SCALING)
+
+
+def _size(text: str) -> tuple[int, int]:
+    genes, _, edges = text.partition("/")
+    if not (genes.isdecimal() and edges.isdecimal() and int(genes) > 1 and int(edges) > 0):
+        raise typer.BadParameter(f"{text!r} is no GENES/EDGES such as 5000/50000", param_hint="--size")
+    return int(genes), int(edges)
 
 
 def _tell(columns: Sequence[str], rows: Iterable[Iterable[object]], table: Path) -> None:

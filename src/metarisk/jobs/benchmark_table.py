@@ -8,6 +8,8 @@ import platform
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
+LIBRARIES = ("numpy", "pandas", "pyarrow", "torch", "torch-geometric", "numba")
+
 
 def as_table(columns: Sequence[str], rows: Iterable[Iterable[object]], command: str) -> str:
     """Tab-separated table with the command that made it in its first lines."""
@@ -26,5 +28,5 @@ def shown(value: object) -> str:
 
 def setting() -> str:
     """What a figure of speed rests on: cores, Python and the libraries that did the work."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "pyarrow"))
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {libraries}"

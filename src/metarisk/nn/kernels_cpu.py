@@ -134,11 +134,14 @@ def _compiled(function: Callable[..., None]) -> Callable[..., None]:
 
 
 @_compiled
-def _gather(total, first, last, sender, value, x, at, count):
-    """total[c] = sum over edges first .. last - 1 of value * x[sender, at + c], four edges at a time."""
+def _gather(total, first, last, sender, value, x, at):
+    """total[c] = sum over edges first .. last - 1, two or more, of value * x[sender, at + c]."""
+    count = len(total)
+    a, s = x[np.uint64(sender[first]), at : at + count], value[first]
+    b, t = x[np.uint64(sender[first + 1]), at : at + count], value[first + 1]
     for c in range(count):
-        total[c] = 0
-    e = first
+        total[c] = s * a[c] + t * b[c]
+    e = first + 2
     while e + 4 <= last:
         a, b = x[np.uint64(sender[e]), at : at + count], x[np.uint64(sender[e + 1]), at : at + count]
         p, q = x[np.uint64(sender[e + 2]), at : at + count], x[np.uint64(sender[e + 3]), at : at + count]
@@ -156,33 +159,45 @@ def _gather(total, first, last, sender, value, x, at, count):
 @_compiled
 def _sum_rows(node_start, segment_start, wire, sender, value, weight, x, y, start, stop):
     at_once = weight.shape[1]
-    total = np.empty(at_once, x.dtype)
+    room = np.empty(at_once, x.dtype)
     for i in range(start, stop):
         for at in range(0, x.shape[1], at_once):
             count = min(at_once, x.shape[1] - at)
-            mine = y[i, at : at + count]
+            mine, total = y[i, at : at + count], room[:count]
             for c in range(count):
                 mine[c] = 0
             for s in range(node_start[i], node_start[i + 1]):
-                _gather(total, segment_start[s], segment_start[s + 1], sender, value, x, at, count)
-                w = weight[np.uint64(wire[s])]
-                for c in range(count):
-                    mine[c] += w[c] * total[c]
+                first, last, w = segment_start[s], segment_start[s + 1], weight[np.uint64(wire[s])]
+                if last - first == 1:
+                    a, v = x[np.uint64(sender[first]), at : at + count], value[first]
+                    for c in range(count):
+                        mine[c] += w[c] * (v * a[c])
+                else:
+                    _gather(total, first, last, sender, value, x, at)
+                    for c in range(count):
+                        mine[c] += w[c] * total[c]
 
 
 @_compiled
 def _sum_rows_both(node_start, segment_start, wire, sender, value, weight, x, y, own, of_weight, start, stop):
     at_once = weight.shape[1]
-    total = np.empty(at_once, x.dtype)
+    room = np.empty(at_once, x.dtype)
     for i in range(start, stop):
         for at in range(0, x.shape[1], at_once):
             count = min(at_once, x.shape[1] - at)
-            mine, was = y[i, at : at + count], own[i, at : at + count]
+            mine, was, total = y[i, at : at + count], own[i, at : at + count], room[:count]
             for c in range(count):
                 mine[c] = 0
             for s in range(node_start[i], node_start[i + 1]):
-                _gather(total, segment_start[s], segment_start[s + 1], sender, value, x, at, count)
+                first, last = segment_start[s], segment_start[s + 1]
                 w, g = weight[np.uint64(wire[s])], of_weight[np.uint64(wire[s])]
-                for c in range(count):
-                    mine[c] += w[c] * total[c]
-                    g[c] += was[c] * total[c]
+                if last - first == 1:
+                    a, v = x[np.uint64(sender[first]), at : at + count], value[first]
+                    for c in range(count):
+                        mine[c] += w[c] * (v * a[c])
+                        g[c] += was[c] * (v * a[c])
+                else:
+                    _gather(total, first, last, sender, value, x, at)
+                    for c in range(count):
+                        mine[c] += w[c] * total[c]
+                        g[c] += was[c] * total[c]
