@@ -58,7 +58,9 @@ class SparseMatrix(nn.Module):
             Shape (rows, ...).
         """
         forward, backward = self._csr("forward"), self._csr("backward")
-        product: Tensor = _Product.apply(dense, forward, backward)  # type: ignore[no-untyped-call]
+        # Sparse products have no bfloat16 on every device.
+        with torch.autocast(dense.device.type, enabled=False):
+            product: Tensor = _Product.apply(dense.float(), forward, backward)  # type: ignore[no-untyped-call]
         return product
 
     def _csr(self, name: str) -> Tensor:
