@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -26,6 +27,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a job with the same configuration was cut off.")
     ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Write a log line an epoch to stderr.")] = False,
 ) -> None:
     """Train one experiment and judge it.
 
@@ -37,6 +39,9 @@ def train(
     from metarisk.jobs.train import train as run
     from metarisk.train.processes import joined
 
+    if verbose:
+        logging.basicConfig(format="%(asctime)s %(name)s: %(message)s")
+        logging.getLogger("metarisk").setLevel(logging.INFO)
     folder = out or RUNS / config.stem
     with progress() as on_progress, joined(os.environ):
         result = run(

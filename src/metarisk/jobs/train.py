@@ -103,6 +103,7 @@ def train(
     from metarisk.train.run import fit_networks
 
     experiment = load_experiment(config)
+    on_progress = on_progress if is_first() else lambda what, done, of: None
     output = Output(out, overwrite=overwrite, resume=resume)
     if is_first():
         _check_output(output)

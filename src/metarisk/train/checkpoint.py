@@ -50,6 +50,11 @@ class CheckpointFile:
     path: Path
     job: str
 
+    @property
+    def name(self) -> str:
+        """Model and member that it stands for."""
+        return f"{self.path.parent.name}/{self.path.stem}"
+
 
 @dataclass(frozen=True)
 class Checkpoints:
@@ -140,7 +145,7 @@ def write_checkpoint(file: CheckpointFile, checkpoint: Checkpoint) -> None:
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     facts = json.dumps(checkpoint.facts, sort_keys=True)
-    header = {"format": FORMAT, "job": file.job, "of": _shown(file.path), "facts": facts}
+    header = {"format": FORMAT, "job": file.job, "of": file.name, "facts": facts}
     header["sha256"] = _sha256(tensors, header)
     with written(file.path) as draft:
         save_file(tensors, draft, metadata=header)
@@ -161,29 +166,24 @@ def read_checkpoint(file: CheckpointFile) -> Checkpoint | None:
             header = dict(stored.metadata() or {})
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise _unusable(file.path, f"is cut short or no checkpoint ({error})") from error
+        raise _unusable(file, f"is cut short or no checkpoint ({error})") from error
     if header.get("format") != FORMAT:
-        raise _unusable(file.path, f"has format {header.get('format')}, not {FORMAT}")
+        raise _unusable(file, f"has format {header.get('format')}, not {FORMAT}")
     if header["job"] != file.job:
-        raise _unusable(file.path, "belongs to a job with another configuration, data or topology")
-    if header["of"] != _shown(file.path):
-        raise _unusable(file.path, f"is that of {header['of']}")
+        raise _unusable(file, "belongs to a job with another configuration, data or topology")
+    if header["of"] != file.name:
+        raise _unusable(file, f"is that of {header['of']}")
     if header.pop("sha256") != _sha256(tensors, header):
-        raise _unusable(file.path, "was altered since it was written: its SHA-256 differs")
+        raise _unusable(file, "was altered since it was written: its SHA-256 differs")
     return Checkpoint(tensors, json.loads(header["facts"]))
 
 
-def _unusable(path: Path, what: str) -> InputError:
+def _unusable(file: CheckpointFile, what: str) -> InputError:
     return InputError(
-        f"checkpoint {_shown(path)} {what}",
+        f"checkpoint {file.name} {what}",
         expected="what this job wrote",
-        do=f"Delete {path} to fit that member from its start, or start anew with --overwrite.",
+        do=f"Delete {file.path} to fit that member from its start, or start anew with --overwrite.",
     )
-
-
-def _shown(path: Path) -> str:
-    """Model and member that a file stands for."""
-    return f"{path.parent.name}/{path.stem}"
 
 
 def _check_basis(path: Path, basis: Mapping[str, str]) -> None:

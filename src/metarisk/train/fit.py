@@ -167,8 +167,9 @@ def _epoch(fit: _Fit, data: Data, held_out: Data, rows: FoldRows) -> Epoch:
     fit.told.append(epoch)
     if rows.team.rank == 0:
         _log.info(
-            "member %d epoch %d: loss %.4f, held out %.4f%s, %.2f s",
-            *epoch[:4],
+            "%s epoch %d: loss %.4f, held out %.4f%s, %.2f s",
+            rows.checkpoint.name if rows.checkpoint else f"member-{rows.member}",
+            *epoch[1:4],
             " (best)" if improved else "",
             epoch.seconds,
         )
