@@ -114,7 +114,7 @@ def wait_for_all() -> None:
 
     if world()[1] > 1:
         with _told_of_loss():
-            dist.barrier()
+            dist.all_reduce(torch.zeros(1))
 
 
 def make_teams(processes_per_member: int) -> Teams:
