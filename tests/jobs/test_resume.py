@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +20,29 @@ from metarisk.models.bundle import load_bundle
 pytestmark = pytest.mark.slow
 
 
-def kill_after(job: Any, out: Path, checkpoints: int, pause_s: float) -> None:
-    """Start or resume the job and kill it a moment after it wrote that many more checkpoints."""
+def kill_when(job: Any, out: Path, reached: Callable[[], bool], pause_s: float = 0.0) -> None:
+    """Start or resume the job and kill it a moment after it reached a point."""
     child = subprocess.Popen(
         [sys.executable, *job.command(out, "--resume")], env=job.environment, stderr=subprocess.DEVNULL
     )
-    seen: set[tuple[str, int]] = versions(out)
-    before = len(seen)
-    while len(seen) < before + checkpoints:
+    while not reached():
         assert child.poll() is None, "the job ended before it was killed"
-        seen |= versions(out)
         time.sleep(0.001)
     time.sleep(pause_s)
     child.send_signal(signal.SIGKILL)
     child.wait()
+
+
+def wrote(out: Path, more: int) -> Callable[[], bool]:
+    """Whether a job wrote that many more checkpoints than lie there now."""
+    seen = versions(out)
+    most = len(seen) + more
+
+    def reached() -> bool:
+        seen.update(versions(out))
+        return len(seen) >= most
+
+    return reached
 
 
 def versions(out: Path) -> set[tuple[str, int]]:
@@ -45,7 +55,7 @@ def versions(out: Path) -> set[tuple[str, int]]:
 def test_a_job_killed_again_and_again_ends_with_the_same_bundle(job: Any, tmp_path: Path) -> None:
     out, draw = tmp_path / "out", random.Random(4)
     for checkpoints in (5, 17):
-        kill_after(job, out, checkpoints, draw.random() * 0.1)
+        kill_when(job, out, wrote(out, checkpoints), draw.random() * 0.1)
         assert not (out / "bundle").exists()
         assert (out / CHECKPOINTS).is_dir()
     with pytest.raises(OutputError, match=r"holds checkpoints of a job that did not end; .*--resume"):
@@ -63,8 +73,19 @@ def test_a_job_killed_again_and_again_ends_with_the_same_bundle(job: Any, tmp_pa
         train(job.config(), out=out, resume=True)  # it has ended: there is nothing to go on with
 
 
+def test_a_job_killed_between_its_bundle_and_its_end_is_brought_to_its_end(job: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    kill_when(job, out, (out / "bundle").is_dir)
+    assert (out / CHECKPOINTS).is_dir()
+    result = train(job.config(), out=out, resume=True)
+    assert result is not None
+    assert load_bundle(out / "bundle").sha256 == job.undisturbed.sha256
+    assert (out / "figures.tsv").is_file()
+    assert not list(out.glob(f"{CHECKPOINTS}*"))
+
+
 def test_overwriting_starts_anew(job: Any, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    kill_after(job, out, 2, 0.0)
+    kill_when(job, out, wrote(out, 2))
     assert train(job.config(epochs=1, folds=2, seeds=1), out=out, overwrite=True) is not None
     assert not list(out.glob(f"{CHECKPOINTS}*"))

@@ -20,6 +20,7 @@ from metarisk.train.checkpoint import (
     check_unfinished,
     drop_checkpoints,
     holds_members,
+    join_checkpoints,
     open_checkpoints,
     read_checkpoint,
     write_checkpoint,
@@ -129,6 +130,16 @@ def test_an_unreadable_job_file_is_refused(place: Checkpoints) -> None:
     (place.folder / "job.json").write_text("{")
     with pytest.raises(InputError, match=r"job\.json cannot be read"):
         open_checkpoints(place.folder, BASIS)
+
+
+def test_another_process_joins_without_touching_what_is_being_written(place: Checkpoints) -> None:
+    write_checkpoint(place.member(0), checkpoint(1))
+    draft = place.folder / "metarisk" / ".member-0.safetensors.1.part"
+    draft.touch()
+    assert join_checkpoints(place.folder, BASIS).of("metarisk") == place
+    assert draft.exists()
+    with pytest.raises(InputError, match=r"network\.width was 8 and is 9"):
+        join_checkpoints(place.folder, {**BASIS, "network.width": "9"})
 
 
 def test_an_unfinished_job_is_said_and_one_without_an_epoch_is_none(place: Checkpoints) -> None:

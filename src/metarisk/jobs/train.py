@@ -98,7 +98,7 @@ def train(
         If the configuration, the study or the output folder cannot be used; nothing is left half-written.
     """
     from metarisk.jobs.source import read_experiment_cohort, read_experiment_topology
-    from metarisk.train.checkpoint import open_checkpoints
+    from metarisk.train.checkpoint import join_checkpoints
     from metarisk.train.processes import is_first, wait_for_all
     from metarisk.train.run import fit_networks
 
@@ -115,7 +115,7 @@ def train(
     if is_first():
         return train_tracked(experiment, cohort, topology, output=output, on_progress=on_progress)[0]
     wait_for_all()  # the first process has opened the checkpoints
-    checkpoints = open_checkpoints(out / CHECKPOINTS, basis_of(experiment, cohort, topology))
+    checkpoints = join_checkpoints(out / CHECKPOINTS, basis_of(experiment, cohort, topology))
     fit_networks(experiment, cohort, topology, lambda model, epoch: None, checkpoints)
     return None
 

@@ -26,6 +26,7 @@ from metarisk.files import written
 
 FORMAT = "metarisk.checkpoint/1"
 JOB = "job.json"
+ANEW = "start anew with --overwrite in place of --resume."
 
 
 class Checkpoint(NamedTuple):
@@ -122,6 +123,12 @@ def open_checkpoints(folder: Path, basis: Mapping[str, str]) -> Checkpoints:
     return Checkpoints(folder, _digest(basis))
 
 
+def join_checkpoints(folder: Path, basis: Mapping[str, str]) -> Checkpoints:
+    """Checkpoints that another process of the job has opened; raises `InputError` like `open_checkpoints`."""
+    _check_basis(folder / JOB, basis)
+    return Checkpoints(folder, _digest(basis))
+
+
 def holds_members(folder: Path) -> bool:
     """Whether a job came so far that it has something to go on from."""
     return any(folder.glob("*/member-*.safetensors"))
@@ -182,7 +189,7 @@ def _unusable(file: CheckpointFile, what: str) -> InputError:
     return InputError(
         f"checkpoint {file.name} {what}",
         expected="what this job wrote",
-        do=f"Delete {file.path} to fit that member from its start, or start anew with --overwrite.",
+        do=f"Delete {file.path} to fit that member from its start, or {ANEW}",
     )
 
 
@@ -191,7 +198,9 @@ def _check_basis(path: Path, basis: Mapping[str, str]) -> None:
         found = dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"{path} cannot be read", expected="the JSON of an unfinished job", do="Use --overwrite."
+            f"{path} cannot be read",
+            expected="the JSON of an unfinished job",
+            do=f"Replace it, or {ANEW}",
         ) from error
     keys = sorted(found.keys() | basis.keys())
     other = [
@@ -203,7 +212,7 @@ def _check_basis(path: Path, basis: Mapping[str, str]) -> None:
         raise InputError(
             f"the unfinished job in {path.parent} rests on something else: {first_ten(other)}",
             expected="the same configuration, data and topology",
-            do="Give it back what it had, or start anew with --overwrite.",
+            do=f"Give it back what it had, or {ANEW}",
         )
 
 

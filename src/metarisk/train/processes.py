@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from metarisk.errors import ConfigError, ResourceError
+from metarisk.models.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
@@ -179,6 +180,8 @@ def _told_of_loss() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         raise ResourceError(
             "another process of this job is gone or does not answer",
             expected="every process that was started to stay to the end",
