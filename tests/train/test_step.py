@@ -95,7 +95,7 @@ def test_bf16_reaches_nearly_the_same_loss(plain: Any, halves: FoldRows) -> None
     losses = {}
     for precision in ("float32", "bf16"):
         told: list[Epoch] = []
-        network = plain.fit(halves, on_epoch=told.append, epochs=12, precision=precision)
+        network = plain.fit(halves, on_epoch=told.append, epochs=8, precision=precision)
         losses[precision] = [epoch.valid_loss for epoch in told]
         assert all(value.dtype == torch.float32 for value in network.state_dict().values())
     assert min(losses["bf16"]) == pytest.approx(min(losses["float32"]), rel=0.01)

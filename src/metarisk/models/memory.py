@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable
 from itertools import pairwise
@@ -65,7 +64,6 @@ def by_pieces(
         # Here the exception, and with it every tensor of the failed attempt, is gone.
         pieces *= 2
         _log.warning("memory ran out over %d samples at once; going on with %d", n * 2 // pieces, n // pieces)
-        gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         again()
