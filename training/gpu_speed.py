@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from metarisk.jobs.benchmark_formulations import (
     expected_mib,
 )
 from metarisk.nn.propagation import RelationalPropagation
+from metarisk.pathways.topology import Topology
 
 SIZES = ((500, 3_000), (5_000, 50_000), (15_000, 100_000), (5_000, 500_000))
 WIDTH, RUNS = 32, 10
@@ -35,12 +37,24 @@ COLUMNS = ("what", "formulation", "precision", "genes", "edges", "samples", "val
 GPU = torch.device("cuda")
 
 
+class Case(NamedTuple):
+    """A formulation on a graph."""
+
+    name: str
+    precision: str
+    topology: Topology
+    samples: int
+
+
 class Table:
     """Rows on the screen and in a file, each written as soon as it is known."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.path.write_text(f"# on: {torch.cuda.get_device_name()}, torch {torch.__version__}\n")
+        self.path.write_text(
+            "# command: PYTHONPATH=src python training/gpu_speed.py FOLDER\n"
+            f"# on: {torch.cuda.get_device_name()}, torch {torch.__version__}\n"
+        )
         self.add(*COLUMNS)
 
     def add(self, *cells: object) -> None:
@@ -113,7 +127,7 @@ def layers(table: Table, copy_rate: float) -> None:
             for name, build in FORMULATIONS.items():
                 for precision, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
                     try:
-                        layer_rows(table, (name, precision, topology, samples), build, dtype, copy_rate)
+                        layer_rows(table, Case(name, precision, topology, samples), build, dtype, copy_rate)
                     except Exception as error:
                         said = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
                         table.add("failed", name, precision, genes, edges, samples, "", "", said)
@@ -121,12 +135,9 @@ def layers(table: Table, copy_rate: float) -> None:
 
 
 def layer_rows(
-    table: Table,
-    case: tuple[str, str, object, int],
-    build: Callable[..., nn.Module],
-    dtype: torch.dtype,
-    copy_rate: float,
+    table: Table, case: Case, build: Callable[..., nn.Module], dtype: torch.dtype, copy_rate: float
 ) -> None:
+    """Forward, training step and, for ours, the sum alone."""
     name, precision, topology, samples = case
     genes, edges = topology.n_genes, topology.n_edges
     about = (name, precision, genes, edges, samples)
@@ -154,14 +165,22 @@ def layer_rows(
             "step", *about, 1000 * samples / step, "samples/s", f"{step:.3f} ms; peak {peak:.0f} MiB more"
         )
         if name in (OURS, ONE_WIRE):
-            weight = layer.relation_weight if name == OURS else layer.weight
-            walked = (2 if name == OURS else 1) * edges
-            gathered = (walked + genes) * samples * WIDTH * state.element_size()
-            with torch.no_grad():
-                alone = milliseconds(lambda: layer.neighbours(state, weight))
-            rate = gathered / alone * 1000
-            says = f"share of the copy bandwidth; {rate / 1e9:.0f} GB/s, a row an edge and a row a gene, {alone:.3f} ms"
-            table.add("sum alone", *about, rate / copy_rate, "of copying", says)
+            sum_row(table, case, layer, state, copy_rate)
+
+
+def sum_row(table: Table, case: Case, layer: nn.Module, state: Tensor, copy_rate: float) -> None:
+    """Bytes that the sum alone gathers and writes a second, beside a copy's: a row an edge and a row a gene."""
+    name, precision, topology, samples = case
+    weight = layer.relation_weight if name == OURS else layer.weight
+    rows = (2 if name == OURS else 1) * topology.n_edges + topology.n_genes
+    with torch.no_grad():
+        took = milliseconds(lambda: layer.neighbours(state, weight))
+    rate = rows * samples * WIDTH * state.element_size() / took * 1000
+    about = (name, precision, topology.n_genes, topology.n_edges, samples)
+    says = (
+        f"share of the copy bandwidth; {rate / 1e9:.0f} GB/s, a row an edge and a row a gene, {took:.3f} ms"
+    )
+    table.add("sum alone", *about, rate / copy_rate, "of copying", says)
 
 
 class Small(nn.Module):
@@ -203,7 +222,8 @@ def epoch(table: Table) -> None:
             optimiser.step()
         torch.cuda.synchronize()
         took, peak = time.perf_counter() - began, torch.cuda.max_memory_allocated() / 2**30
-        says = f"two layers, width {WIDTH}, batch {batch}, Adam; {patients / took:.0f} patients/s; peak {peak:.1f} GiB"
+        rate = f"{patients / took:.0f} patients/s; peak {peak:.1f} GiB"
+        says = f"two layers, width {WIDTH}, batch {batch}, Adam; {rate}"
         table.add(f"epoch {number}", OURS, "bf16", genes, edges, patients, took, "s", says)
 
 

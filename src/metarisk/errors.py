@@ -10,7 +10,8 @@
     |-- BundleError        a model bundle that is partial, altered, or of another format
     |-- RegistryError      a model name, alias or tracking store that cannot be resolved
     |-- GateRefusedError   a model that did not pass the gates of its configuration
-    `-- OutputError        a result that cannot be written where it was asked for
+    |-- OutputError        a result that cannot be written where it was asked for
+    `-- ResourceError      memory, or another process, that a job needs and does not have
 
 The command line prints the sentence and exits 2; a traceback means a bug of ours.
 """
@@ -76,6 +77,10 @@ class GateRefusedError(MetariskError):
 
 class OutputError(MetariskError):
     """A result that cannot be written where it was asked for."""
+
+
+class ResourceError(MetariskError):
+    """Memory, or another process, that a job needs and does not have."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -66,6 +66,9 @@ def test_a_configuration_is_frozen() -> None:
     [
         (None, "trainning", "training"),
         ("training", "epoch", "epochs"),
+        ("training", "precison", "precision"),
+        ("training", "checkpoint_evry", "checkpoint_every"),
+        ("training", "process_per_member", "processes_per_member"),
         ("network", "widht", "width"),
         ("evaluation", "test_fracton", "test_fraction"),
         ("simulation", "sample", "samples"),

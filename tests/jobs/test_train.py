@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,26 @@ def test_a_taken_folder_is_refused_before_the_work(tmp_path: Path) -> None:
 
 def _no_work(what: str, done: int, of: int) -> None:
     raise AssertionError(f"{what} before the refusal")
+
+
+@pytest.mark.slow
+def test_training_outlives_a_tracking_server_that_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with socket.socket() as taken:  # a port that is taken and does not listen
+        taken.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump({**SETTINGS, "tracking": {"uri": uri}}))
+        result = train(tmp_path / "x.yaml", out=tmp_path / "out")
+    assert result is not None
+    assert load_bundle(result.bundle).experiment.tracking.uri == uri
+    assert "the run goes to" in caplog.text
+    run = MlflowClient(tracking_uri=result.tracking_uri).get_run(result.run_id)
+    assert run.info.status == "FINISHED"
+    assert (tmp_path / "out" / "spool" / "mlflow.db").is_file()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,10 @@ from sklearn.metrics import roc_auc_score
 
 from metarisk.features.batch import Targets
 from metarisk.models.network import Network
+from metarisk.train.checkpoint import CheckpointFile
 from metarisk.train.fit import Epoch, FoldRows
 from metarisk.train.objective import prior_penalty, set_base_rates, task_losses
-from metarisk.train.samples import assay_columns, drop_assays
+from metarisk.train.samples import assay_columns, draw_lost, take_without
 
 
 def weights_of(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -98,28 +100,34 @@ def test_rows_of_neither_part_change_nothing(ready: Any) -> None:
 def test_a_sample_loses_an_assay_on_the_graph_and_in_the_table_together(ready: Any) -> None:
     torch.manual_seed(0)
     columns = assay_columns(ready.plan, ready.data)
-    dropped = drop_assays(ready.data, columns, 0.5)
-    for name, values in ready.data.assays.items():
-        had = values.flatten(1).any(dim=1)
-        lost = had & ~dropped.assays[name].flatten(1).any(dim=1)
-        kept = had & ~lost
-        assert 0.3 < lost.sum() / had.sum() < 0.7
+    rows = torch.arange(len(ready.data.flat)).flip(0)
+    whole = ready.data.take(rows)
+    gone = draw_lost(ready.data, len(rows), 0.5)
+    dropped = take_without(ready.data, rows, columns, gone)
+    for name, values in whole.assays.items():
+        lost, kept = gone[name], ~gone[name]
+        assert 0.4 < lost.float().mean() < 0.6
+        assert not dropped.assays[name][lost].any()
         assert torch.isnan(dropped.flat[lost][:, columns[name]]).all()
-        torch.testing.assert_close(dropped.assays[name][kept], values[kept])
+        assert torch.equal(dropped.assays[name][kept], values[kept])
         torch.testing.assert_close(
-            dropped.flat[kept][:, columns[name]], ready.data.flat[kept][:, columns[name]], equal_nan=True
+            dropped.flat[kept][:, columns[name]], whole.flat[kept][:, columns[name]], equal_nan=True
         )
     clinical = ~torch.stack(list(columns.values())).any(dim=0)
-    torch.testing.assert_close(dropped.flat[:, clinical], ready.data.flat[:, clinical], equal_nan=True)
-    assert dropped.binary is ready.data.binary
+    torch.testing.assert_close(dropped.flat[:, clinical], whole.flat[:, clinical], equal_nan=True)
+    torch.testing.assert_close(dropped.binary, whole.binary, equal_nan=True)
 
 
 def test_dropping_leaves_the_data_itself_whole(ready: Any) -> None:
     before = {name: values.clone() for name, values in ready.data.assays.items()}
-    columns = assay_columns(ready.plan, ready.data)
-    drop_assays(ready.data, columns, 0.9)
+    flat = ready.data.flat.clone()
+    rows = torch.arange(len(flat))
+    take_without(
+        ready.data, rows, assay_columns(ready.plan, ready.data), draw_lost(ready.data, len(rows), 0.9)
+    )
     assert all(torch.equal(ready.data.assays[name], values) for name, values in before.items())
-    assert drop_assays(ready.data, columns, 0.0) is ready.data
+    torch.testing.assert_close(ready.data.flat, flat, equal_nan=True, rtol=0, atol=0)
+    assert draw_lost(ready.data, len(rows), 0.0) == {}
 
 
 def test_a_network_starts_at_the_training_rates(ready: Any, halves: Any) -> None:
@@ -159,8 +167,56 @@ def test_the_prior_is_a_gaussian_on_weights_and_free_on_base_rates(ready: Any) -
     assert prior_penalty(network, training).item() == before
 
 
+class KilledError(Exception):
+    """Stands where a job was cut off."""
+
+
+@pytest.mark.parametrize("settings", [{}, {"checkpoint_every": 2}], ids=["every epoch", "every second"])
+def test_a_fit_that_was_cut_off_goes_on_to_the_same_weights(
+    ready: Any, halves: Any, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    whole: list[Epoch] = []
+    expected = weights_of(ready.fit(halves, on_epoch=whole.append, epochs=6, seed=3))
+    rows = halves._replace(checkpoint=CheckpointFile(tmp_path / "ours" / "member-0.safetensors", "job"))
+    for cut in (1, 2, 3, 5):  # epochs in which one attempt after the other ends
+
+        def cut_off(epoch: Epoch, last: int = cut) -> None:
+            if epoch.epoch == last:
+                raise KilledError
+
+        with pytest.raises(KilledError):
+            ready.fit(rows, on_epoch=cut_off, epochs=6, seed=3, **settings)
+    told: list[Epoch] = []
+    found = weights_of(ready.fit(rows, on_epoch=told.append, epochs=6, seed=3, **settings))
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert [epoch[:5] for epoch in told] == [epoch[:5] for epoch in whole]
+
+
+def test_a_member_that_has_ended_is_not_fitted_again(ready: Any, halves: Any, tmp_path: Path) -> None:
+    rows = halves._replace(checkpoint=CheckpointFile(tmp_path / "ours" / "member-0.safetensors", "job"))
+    first, told = weights_of(ready.fit(rows, epochs=3)), []
+    ruined = ready.data._replace(flat=ready.data.flat.clone().fill_(1e9))
+    again = weights_of(replace(ready, data=ruined).fit(rows, on_epoch=told.append, epochs=3))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert len(told) == 3
+
+
+def test_a_line_an_epoch_is_logged_and_tells_of_no_patient(
+    ready: Any, halves: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = halves._replace(checkpoint=CheckpointFile(tmp_path / "ours" / "member-0.safetensors", "job"))
+    told: list[Epoch] = []
+    with caplog.at_level("INFO", logger="metarisk"):
+        ready.fit(rows, on_epoch=told.append, epochs=2)
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert lines[0].startswith(f"ours/member-0 epoch 0: loss {told[0].train_loss:.4f}, held out ")
+    assert all(epoch.seconds > 0 for epoch in told)
+    assert not any(str(sample) in line for line in lines for sample in ready.cohort.sample_ids)
+
+
 @pytest.mark.slow
-def test_equal_seeds_give_equal_weights_in_processes_with_other_hash_seeds() -> None:
+def test_equal_seeds_give_equal_bundles_in_processes_with_other_hash_seeds() -> None:
     hashes = set()
     for seed in ("1", "2"):
         ended = subprocess.run(
@@ -176,9 +232,10 @@ def test_equal_seeds_give_equal_weights_in_processes_with_other_hash_seeds() -> 
 
 
 FIT = """
-import hashlib
-import numpy as np
+import tempfile
+from pathlib import Path
 from metarisk.config import Experiment
+from metarisk.models.bundle import save_bundle
 from metarisk.pathways.curated import curated_topology
 from metarisk.simulate import simulate
 from metarisk.train.run import train_model
@@ -192,8 +249,6 @@ experiment = Experiment.model_validate({
 topology = curated_topology()
 cohort = simulate(experiment.simulation, topology, experiment.tasks, 0).cohort
 bundle = train_model(experiment, cohort, topology, lambda name, epoch: None).bundle
-digest = hashlib.sha256(repr(bundle.transform.columns).encode())
-for name, tensor in bundle.ensemble.state_dict().items():
-    digest.update(name.encode() + tensor.numpy().tobytes())
-print(digest.hexdigest())
+with tempfile.TemporaryDirectory() as folder:
+    print(save_bundle(bundle, Path(folder) / "bundle").sha256)
 """

@@ -27,6 +27,13 @@ class TrainingSection(Section):
         the graph path: the penalty is the Gaussian prior of that width, so it fades as samples come.
     device
         ``auto`` takes CUDA where there is one.
+    precision
+        ``bf16`` runs the network's products in bfloat16; weights, hazards and losses stay float32.
+    checkpoint_every
+        Epochs between two checkpoints of a member.
+    processes_per_member
+        Processes that share a member's minibatches; more processes than that share the members out. The
+        number of processes that are started must be a multiple of it.
     """
 
     folds: int = Field(default=5, ge=2, le=20)
@@ -39,3 +46,6 @@ class TrainingSection(Section):
     graph_prior: float = Field(default=0.5, gt=0.0)
     assay_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "bf16"] = "float32"
+    checkpoint_every: int = Field(default=1, ge=1)
+    processes_per_member: int = Field(default=1, ge=1, le=1024)

@@ -14,7 +14,7 @@ import pandas as pd
 from metarisk.config import load_experiment
 from metarisk.config.experiment import Experiment, GateSection
 from metarisk.files import check_free
-from metarisk.jobs.train import OnProgress, train_tracked
+from metarisk.jobs.train import OnProgress, Output, train_tracked
 
 if TYPE_CHECKING:
     from metarisk.explain.pathways import Rank
@@ -108,7 +108,11 @@ def quickstart(
         raise AssertionError("the embedded experiment is a simulation")
     simulation = simulate(experiment.simulation, topology, experiment.tasks, seed)
     result, trained = train_tracked(
-        experiment, simulation.cohort, topology, out=out, overwrite=overwrite, on_progress=on_progress
+        experiment,
+        simulation.cohort,
+        topology,
+        output=Output(out, overwrite=overwrite),
+        on_progress=on_progress,
     )
     published = publish(result.bundle, alias="champion", uri=result.tracking_uri, run_id=result.run_id)
     model = f"models:/{published.name}@{published.alias}"

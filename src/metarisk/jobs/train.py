@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
+from metarisk import __version__
 from metarisk.config import load_experiment
 from metarisk.config.experiment import Experiment
 from metarisk.files import check_free, written
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 
 OnProgress = Callable[[str, int, int], None]
 BUNDLE, FIGURES, MANIFEST = "bundle", "figures.tsv", "manifest.json"
+CHECKPOINTS = ".checkpoints"
+AFTERWARDS = ("tracking.", "gates.")  # sections that come into play when the weights stand
+
+
+class Output(NamedTuple):
+    """Where a job's results go, and what may happen to those that are there."""
+
+    folder: Path
+    overwrite: bool = False
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,9 +72,10 @@ def train(
     out: Path,
     data_root: Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     on_progress: OnProgress = lambda what, done, of: None,
-) -> TrainResult:
-    """Train what a configuration describes.
+) -> TrainResult | None:
+    """Train what a configuration describes; None in a process that only helps another one.
 
     Parameters
     ----------
@@ -74,7 +86,9 @@ def train(
     data_root
         Folder that the study file's paths are relative to, in place of the configuration's.
     overwrite
-        Replace a bundle that stands there.
+        Replace a bundle that stands there, and what a job that did not end left.
+    resume
+        Go on where a job with the same configuration and data ended before its time; start where none did.
     on_progress
         Told what is done, how far, and of how much.
 
@@ -84,18 +98,26 @@ def train(
         If the configuration, the study or the output folder cannot be used; nothing is left half-written.
     """
     from metarisk.jobs.source import read_experiment_cohort, read_experiment_topology
+    from metarisk.train.checkpoint import join_checkpoints
+    from metarisk.train.processes import is_first, wait_for_all
+    from metarisk.train.run import fit_networks
 
     experiment = load_experiment(config)
-    check_free(out / BUNDLE, overwrite=overwrite, marker=MANIFEST)
+    on_progress = on_progress if is_first() else lambda what, done, of: None
+    output = Output(out, overwrite=overwrite, resume=resume)
+    if is_first():
+        _check_output(output)
     base = config.resolve().parent
     on_progress("reading", 0, 1)
     topology = read_experiment_topology(experiment.topology, base=base)
     cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
     on_progress("reading", 1, 1)
-    result, _ = train_tracked(
-        experiment, cohort, topology, out=out, overwrite=overwrite, on_progress=on_progress
-    )
-    return result
+    if is_first():
+        return train_tracked(experiment, cohort, topology, output=output, on_progress=on_progress)[0]
+    wait_for_all()  # the first process has opened the checkpoints
+    checkpoints = join_checkpoints(out / CHECKPOINTS, basis_of(experiment, cohort, topology))
+    fit_networks(experiment, cohort, topology, lambda model, epoch: None, checkpoints)
+    return None
 
 
 def train_tracked(
@@ -103,21 +125,29 @@ def train_tracked(
     cohort: Cohort,
     topology: Topology,
     *,
-    out: Path,
-    overwrite: bool,
+    output: Output,
     on_progress: OnProgress,
 ) -> tuple[TrainResult, Trained]:
     """Train on a cohort at hand, inside a tracked run; see `train`."""
     from metarisk.models.bundle import save_bundle
     from metarisk.tracking.run import default_uri, open_run
+    from metarisk.train.checkpoint import drop_checkpoints, holds_members, open_checkpoints
+    from metarisk.train.processes import wait_for_all
     from metarisk.train.run import train_model
 
     started = time.perf_counter()
+    out, kept = output.folder, output.folder / CHECKPOINTS
+    resumed = output.resume and holds_members(kept)
+    if not output.resume:
+        drop_checkpoints(kept)
+    checkpoints = open_checkpoints(kept, basis_of(experiment, cohort, topology))
+    wait_for_all()
     uri = experiment.tracking.uri or default_uri(out)
     with open_run(experiment.tracking, uri=uri, name=experiment.name, spool=out) as run:
         run.params(flat_settings(experiment))
-        trained = train_model(experiment, cohort, topology, _reporter(experiment, run, on_progress))
-        bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=overwrite)
+        report = _reporter(experiment, run, on_progress)
+        trained = train_model(experiment, cohort, topology, report, checkpoints)
+        bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=output.overwrite or resumed)
         hashes = provenance_hashes(trained, bundle.sha256)
         run.tags(hashes)
         write_figures(trained.figures, out / FIGURES, {"experiment": experiment.name, **hashes})
@@ -127,7 +157,29 @@ def train_tracked(
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         wall = time.perf_counter() - started
         result = TrainResult(trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes)
+    drop_checkpoints(kept)
     return result, trained
+
+
+def _check_output(output: Output) -> None:
+    """Refuse, before the work, a folder that may not be written to."""
+    from metarisk.train.checkpoint import check_unfinished, holds_members
+
+    kept = output.folder / CHECKPOINTS
+    if not (output.overwrite or output.resume):
+        check_unfinished(kept)
+    # A job that was killed between its bundle and its end is resumed over its own bundle.
+    again = output.overwrite or (output.resume and holds_members(kept))
+    check_free(output.folder / BUNDLE, overwrite=again, marker=MANIFEST)
+
+
+def basis_of(experiment: Experiment, cohort: Cohort, topology: Topology) -> dict[str, str]:
+    """Everything that the weights rest on, by name: settings, hashes of data and topology, our version."""
+    settings = {
+        key: value for key, value in flat_settings(experiment).items() if not key.startswith(AFTERWARDS)
+    }
+    hashes = {"cohort_sha256": cohort.content_sha256(), "topology_sha256": topology.sha256}
+    return {**settings, **hashes, "metarisk": __version__}
 
 
 def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) -> None:
@@ -168,13 +220,17 @@ def _reporter(experiment: Experiment, run: Run, on_progress: OnProgress) -> Call
     """One metric and one step of progress an epoch."""
     training = experiment.training
     most = training.folds * training.seeds * training.epochs
+    furthest: dict[str, int] = {}
 
     def report(model: str, epoch: Epoch) -> None:
         losses = {"train_loss": epoch.train_loss, "valid_loss": epoch.valid_loss}
         run.metrics(
             {f"{model}/member{epoch.member}/{name}": loss for name, loss in losses.items()}, step=epoch.epoch
         )
-        on_progress(f"fitting {model}", epoch.member * training.epochs + epoch.epoch + 1, most)
+        # Members that other processes fitted are told of late; progress never runs back.
+        done = epoch.member * training.epochs + epoch.epoch + 1
+        furthest[model] = max(done, furthest.get(model, 0))
+        on_progress(f"fitting {model}", furthest[model], most)
 
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from metarisk.features.batch import Batch
+from metarisk.models.memory import Rows, by_pieces
 from metarisk.models.network import Network, NetworkPlan
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
@@ -63,11 +65,19 @@ class Ensemble(nn.Module):
             ``outputs`` and ``graph``, both of shape (M, N, O).
         """
         parts: list[tuple[Tensor, Tensor]] = []
+        pieces = 1
         for start in range(0, max(len(batch), 1), ROWS_AT_A_TIME):
             rows = np.arange(start, min(start + ROWS_AT_A_TIME, len(batch)))
-            parts.append(self._answer(batch.take(rows), without))
+            answer = partial(self._answer_rows, batch, rows, without)
+            answers, pieces = by_pieces(answer, len(rows), pieces=pieces)
+            parts += answers
         outputs, graph = (torch.cat(part, dim=1).numpy() for part in zip(*parts, strict=True))
         return {"outputs": outputs, "graph": graph}
+
+    def _answer_rows(
+        self, batch: Batch, rows: NDArray[np.intp], without: frozenset[Assay], piece: Rows
+    ) -> tuple[Tensor, Tensor]:
+        return self._answer(batch.take(rows[piece.start : piece.stop]), without)
 
     @torch.no_grad()
     def _answer(self, batch: Batch, without: frozenset[Assay]) -> tuple[Tensor, Tensor]:

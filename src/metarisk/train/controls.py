@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from metarisk.config.experiment import Experiment
-from metarisk.data.cohort import Cohort
 from metarisk.features.batch import Batch
 from metarisk.models.answers import probabilities
 from metarisk.pathways.controls import rewired
@@ -22,7 +21,7 @@ from metarisk.train.baselines import (
     fit_linear_horizon,
 )
 from metarisk.train.figures import EVER, Answers, Question, answers_of
-from metarisk.train.members import Learned, OnEpoch, TrainingSet, learn, without_graph
+from metarisk.train.members import Learned, TrainingSet, without_graph
 
 Fit = Callable[..., Baseline]
 
@@ -33,38 +32,11 @@ BASELINES: dict[str, tuple[Fit, Fit]] = {
 }
 
 
-def control_answers(
-    name: str,
-    training_set: TrainingSet,
-    topology: Topology,
-    experiment: Experiment,
-    test: Cohort,
-    on_epoch: OnEpoch,
-) -> Answers:
-    """Answers of one control for the test samples, trained on the same patients with the same inputs.
-
-    Parameters
-    ----------
-    name
-        ``no_graph``, ``rewired``, ``boosting`` or ``linear``.
-    training_set
-        Patients and features that our model was trained on.
-    topology, experiment
-        As for our model.
-    test
-        Held-out samples.
-    on_epoch
-        Told after every epoch of a network.
-    """
-    batch = training_set.transform.apply(test)
+def network_control(name: str, topology: Topology, experiment: Experiment) -> tuple[Topology, Experiment]:
+    """Graph and experiment of a control that is a network: ``no_graph`` or ``rewired``."""
     if name == "no_graph":
-        return model_answers(
-            learn(training_set, topology, without_graph(experiment), on_epoch), batch, experiment
-        )
-    if name == "rewired":
-        shuffled = rewired(topology, experiment.seed)
-        return model_answers(learn(training_set, shuffled, experiment, on_epoch), batch, experiment)
-    return _baseline_answers(name, training_set, experiment, batch)
+        return topology, without_graph(experiment)
+    return rewired(topology, experiment.seed), experiment
 
 
 def model_answers(learned: Learned, batch: Batch, experiment: Experiment) -> Answers:
@@ -73,7 +45,7 @@ def model_answers(learned: Learned, batch: Batch, experiment: Experiment) -> Ans
     return answers_of(probabilities(learned.ensemble, learned.calibration, batch, horizons))
 
 
-def _baseline_answers(
+def baseline_answers(
     name: str, training_set: TrainingSet, experiment: Experiment, batch: Batch
 ) -> dict[Question, np.ndarray[tuple[int], np.dtype[np.float64]]]:
     """One model a question, each with its own tuning; dated questions are weighted for censoring."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,11 +18,14 @@ from metarisk.features.targets import targets_of
 from metarisk.features.transform import FeatureTransform
 from metarisk.models.calibration import Calibration, fit_calibration
 from metarisk.models.ensemble import Ensemble
+from metarisk.models.network import Network
 from metarisk.models.planning import fit_flat, plan_network
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
+from metarisk.train.checkpoint import Checkpoints
 from metarisk.train.fit import Epoch, FoldRows, fit_member
+from metarisk.train.processes import make_teams, send_to_all, world
 from metarisk.train.samples import to_device
 
 OnEpoch = Callable[[Epoch], None]
@@ -71,27 +74,90 @@ class TrainingSet:
 
 
 def learn(
-    training_set: TrainingSet, topology: Topology, experiment: Experiment, on_epoch: OnEpoch
+    training_set: TrainingSet,
+    topology: Topology,
+    experiment: Experiment,
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints | None = None,
 ) -> Learned:
-    """Fit every member, calibrate on the folds each did not see, and measure what missing assays cost."""
+    """Fit every member, calibrate on the folds each did not see, and measure what missing assays cost.
+
+    Where several processes work together, each fits its share of the members and all end with the same.
+
+    Parameters
+    ----------
+    training_set
+        Training patients.
+    topology, experiment
+        The graph, and what to fit over it.
+    on_epoch
+        Told after every epoch; of members that another process fits, when they are done.
+    checkpoints
+        Of this model; members are kept nowhere if None.
+    """
     training = experiment.training
     flat = fit_flat(training_set.batch.flat, training_set.transform, experiment.features.numeric_bins)
     plan = plan_network(experiment.network, training_set.layout, training_set.transform, topology, flat)
-    fold = patient_folds(training_set.cohort.patient_ids, training.folds, f"folds-{experiment.seed}")
-    members, held_out = [], _HeldOut.empty(training_set, training.seeds)
-    device = choose_device(training.device)
-    data = to_device(training_set.batch, training_set.targets, device)
-    for number in range(training.folds * training.seeds):
-        left_out = fold == number % training.folds
-        seed = experiment.seed * SEEDS_APART + number
-        rows = FoldRows(np.flatnonzero(~left_out), np.flatnonzero(left_out), number, seed)
-        network = fit_member(plan, topology, data, rows, training, on_epoch=on_epoch)
-        members.append(network.cpu())
-        held_out.add(Ensemble(plan, topology, [network]), training_set.batch, rows.valid)
-    ensemble = Ensemble(plan, topology, members, training.folds)
+    data = to_device(training_set.batch, training_set.targets, choose_device(training.device))
+    teams = make_teams(training.processes_per_member)
+    shares = [share._replace(team=teams.team) for share in _shares(training_set, experiment, checkpoints)]
+    fitted: dict[int, Network] = {}
+    told: dict[int, list[Epoch]] = {share.member: [] for share in shares}
+
+    def tell(epoch: Epoch) -> None:
+        told[epoch.member].append(epoch)
+        on_epoch(epoch)
+
+    for share in shares[teams.mine :: teams.number]:
+        network = fit_member(plan, topology, data, share, training, on_epoch=tell)
+        fitted[share.member] = network.cpu()
+    held_out = _HeldOut.empty(training_set, training.seeds)
+    for share in shares:
+        network = fitted.get(share.member) or Network(plan, topology).eval()
+        fitted[share.member] = network
+        _send(network, told[share.member], teams.leader(share.member), on_epoch)
+        held_out.add(Ensemble(plan, topology, [network]), training_set.batch, share.valid)
+    members = [fitted[share.member] for share in shares]
     calibration = fit_calibration(held_out.outputs, training_set.targets, training_set.layout, members[0])
     spread = held_out.missing_spread(training_set.batch, calibration.slope)
-    return Learned(training_set.transform, ensemble, replace(calibration, missing_spread=spread))
+    return Learned(
+        training_set.transform,
+        Ensemble(plan, topology, members, training.folds),
+        replace(calibration, missing_spread=spread),
+    )
+
+
+def _shares(
+    training_set: TrainingSet, experiment: Experiment, checkpoints: Checkpoints | None
+) -> Iterator[FoldRows]:
+    """Rows, seed and checkpoint of each member, fold by fold, seed by seed."""
+    folds = experiment.training.folds
+    fold = patient_folds(training_set.cohort.patient_ids, folds, f"folds-{experiment.seed}")
+    for number in range(folds * experiment.training.seeds):
+        left_out = fold == number % folds
+        yield FoldRows(
+            np.flatnonzero(~left_out),
+            np.flatnonzero(left_out),
+            number,
+            experiment.seed * SEEDS_APART + number,
+            None if checkpoints is None else checkpoints.member(number),
+        )
+
+
+def _send(network: Network, told: list[Epoch], leader: int, on_epoch: OnEpoch) -> None:
+    """Give every process the weights and epochs of a member that one of them fitted."""
+    rank, size = world()
+    if size == 1:
+        return
+    length = torch.tensor([len(told)])
+    send_to_all([*network.state_dict().values(), length], leader)
+    epochs = torch.zeros(int(length), len(Epoch._fields), dtype=torch.float64)
+    if rank == leader:
+        epochs.copy_(torch.tensor(told, dtype=torch.float64).view_as(epochs))
+    send_to_all([epochs], leader)
+    if not told:
+        for member, epoch, train, valid, best, seconds in epochs.tolist():
+            on_epoch(Epoch(int(member), int(epoch), train, valid, bool(best), seconds))
 
 
 def without_graph(experiment: Experiment) -> Experiment:

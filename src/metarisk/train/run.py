@@ -21,12 +21,14 @@ from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
 from metarisk.train.card import model_card
-from metarisk.train.controls import control_answers, model_answers
+from metarisk.train.checkpoint import Checkpoints
+from metarisk.train.controls import BASELINES, baseline_answers, model_answers, network_control
 from metarisk.train.figures import OURS, held_out_figures
 from metarisk.train.fit import Epoch
-from metarisk.train.members import TrainingSet, learn
+from metarisk.train.members import Learned, TrainingSet, learn
 from metarisk.train.tasks import learnable_layout
 
+OnModelEpoch = Callable[[str, Epoch], None]
 HOLDOUT_SALT = "metarisk-holdout"
 OFF_THE_GRAPH = (
     "Nothing that was measured is a gene or pathway of the topology: the direct path answers alone."
@@ -54,8 +56,36 @@ class Trained(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Fitted(NamedTuple):
+    """What several processes fit together, before one of them judges it.
+
+    Attributes
+    ----------
+    training_set
+        Patients that were learned from.
+    test
+        Patients held out.
+    topology
+        The graph, pruned where that was asked for.
+    learned
+        Ours, and the controls that are networks, by name.
+    notes
+        Sentences that a reader of the figures must know.
+    """
+
+    training_set: TrainingSet
+    test: Cohort
+    topology: Topology
+    learned: Mapping[str, Learned]
+    notes: tuple[str, ...]
+
+
 def train_model(
-    experiment: Experiment, cohort: Cohort, topology: Topology, on_epoch: Callable[[str, Epoch], None]
+    experiment: Experiment,
+    cohort: Cohort,
+    topology: Topology,
+    on_epoch: OnModelEpoch,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Hold patients out, learn on the others, judge beside the controls.
 
@@ -69,11 +99,55 @@ def train_model(
         The graph.
     on_epoch
         Told the model's name and what each epoch gave.
+    checkpoints
+        Where members are kept from epoch to epoch; nowhere if None.
 
     Raises
     ------
     ConfigError, InputError
         If no question can be learned from the patients, or nobody is left on a side of the split.
+    ResourceError
+        If memory does not suffice for a single sample, or another process is gone.
+    """
+    fitted = fit_networks(experiment, cohort, topology, on_epoch, checkpoints)
+    training_set, test, ours = fitted.training_set, fitted.test, fitted.learned[OURS]
+    batch = training_set.transform.apply(test)
+    models = {OURS: model_answers(ours, batch, experiment)}
+    for name in experiment.evaluation.controls:
+        models[name] = (
+            model_answers(fitted.learned[name], batch, experiment)
+            if name in fitted.learned
+            else baseline_answers(name, training_set, experiment, batch)
+        )
+    groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
+    figures = held_out_figures(
+        models, test.endpoints, training_set.cohort.endpoints, groups, experiment.evaluation
+    )
+    provenance = _provenance(cohort, training_set.cohort, test)
+    bundle = ModelBundle(
+        experiment=experiment,
+        topology=fitted.topology,
+        transform=ours.transform,
+        ensemble=ours.ensemble,
+        calibration=ours.calibration,
+        training_ids=TrainingIds.of(training_set.cohort.patient_ids, f"{experiment.name}-{experiment.seed}"),
+        provenance=provenance,
+        figures=tuple(_json_rows(figures)),
+        card=model_card(experiment, provenance, figures, fitted.notes),
+    )
+    return Trained(bundle, figures, test, fitted.notes)
+
+
+def fit_networks(
+    experiment: Experiment,
+    cohort: Cohort,
+    topology: Topology,
+    on_epoch: OnModelEpoch,
+    checkpoints: Checkpoints | None = None,
+) -> Fitted:
+    """Fit ours and the controls that are networks: all that several processes do together; see `train_model`.
+
+    Every process of a job calls it, and all get the same.
     """
     split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
     training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
@@ -84,29 +158,19 @@ def train_model(
         lost = report.genes_kept < report.genes_before
         notes = (*notes, *report.lines()) if lost else notes
     training_set = TrainingSet.of(training, topology, layout, experiment)
-    learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
-    if experiment.network.graph and not levels_on_graph(learned.ensemble.plan):
+    jobs = {OURS: (topology, experiment)}
+    jobs |= {
+        name: network_control(name, topology, experiment)
+        for name in experiment.evaluation.controls
+        if name not in BASELINES
+    }
+    learned = {
+        name: learn(training_set, graph, asked, partial(on_epoch, name), checkpoints and checkpoints.of(name))
+        for name, (graph, asked) in jobs.items()
+    }
+    if experiment.network.graph and not levels_on_graph(learned[OURS].ensemble.plan):
         notes = (*notes, OFF_THE_GRAPH)
-    models = {OURS: model_answers(learned, learned.transform.apply(test), experiment)}
-    for name in experiment.evaluation.controls:
-        models[name] = control_answers(
-            name, training_set, topology, experiment, test, partial(on_epoch, name)
-        )
-    groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
-    figures = held_out_figures(models, test.endpoints, training.endpoints, groups, experiment.evaluation)
-    provenance = _provenance(cohort, training, test)
-    bundle = ModelBundle(
-        experiment=experiment,
-        topology=topology,
-        transform=learned.transform,
-        ensemble=learned.ensemble,
-        calibration=learned.calibration,
-        training_ids=TrainingIds.of(training.patient_ids, f"{experiment.name}-{experiment.seed}"),
-        provenance=provenance,
-        figures=tuple(_json_rows(figures)),
-        card=model_card(experiment, provenance, figures, notes),
-    )
-    return Trained(bundle, figures, test, notes)
+    return Fitted(training_set, test, topology, learned, notes)
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:

@@ -23,8 +23,8 @@ class Data(NamedTuple):
     time_bin: Mapping[str, Tensor]
     event: Mapping[str, Tensor]
 
-    def take(self, rows: Tensor) -> Data:
-        """Rows in the order asked for."""
+    def take(self, rows: Tensor | slice) -> Data:
+        """Rows in the order asked for; copies, or views where a slice asks."""
         return Data(
             {name: values[rows] for name, values in self.assays.items()},
             self.flat[rows],
@@ -46,16 +46,40 @@ def to_device(batch: Batch, targets: Targets, device: torch.device) -> Data:
     )
 
 
-def drop_assays(data: Data, columns: Mapping[str, Tensor], rate: float) -> Data:
-    """Take whole assays away from random samples, on the graph and in the flat table alike."""
+def draw_lost(data: Data, n: int, rate: float) -> dict[str, Tensor]:
+    """Which of n samples lose which assay: assay -> True where lost, shape (n,); empty at a rate of 0."""
     if rate == 0.0:
-        return data
-    assays, flat = dict(data.assays), data.flat
-    for name, values in data.assays.items():
-        lost = torch.rand(len(values), device=values.device) < rate
-        assays[name] = values.masked_fill(lost[:, None, None], 0.0)
-        flat = flat.masked_fill(lost[:, None] & columns[name], torch.nan)
-    return data._replace(assays=assays, flat=flat)
+        return {}
+    return {name: torch.rand(n, device=data.flat.device) < rate for name in data.assays}
+
+
+def take_without(data: Data, rows: Tensor, columns: Mapping[str, Tensor], lost: Mapping[str, Tensor]) -> Data:
+    """Rows robbed of whole assays, on the graph and in the flat table alike.
+
+    Parameters
+    ----------
+    data
+        All samples; stays as it is.
+    rows
+        Which to take, shape (n,).
+    columns
+        Assay -> True at its columns of the flat table, shape (F,).
+    lost
+        Assay -> True where a row loses it, shape (n,).
+    """
+    part = data.take(rows)
+    for name, gone in lost.items():
+        at = gone.nonzero().squeeze(1)
+        part.assays[name][at] = 0.0
+        part.flat[at] = part.flat[at].masked_fill(columns[name], torch.nan)
+    return part
+
+
+def labels_known(data: Data, rows: Tensor | slice) -> Tensor:
+    """How many of the rows know the answer to each task, in the order of `task_losses`, shape (T,)."""
+    binary = (~torch.isnan(data.binary[rows])).sum(dim=0)
+    timed = [(bins[rows] >= 0).sum()[None] for bins in data.time_bin.values()]
+    return torch.cat([binary, *timed])
 
 
 def assay_columns(plan: NetworkPlan, data: Data) -> dict[str, Tensor]:
