@@ -144,8 +144,15 @@ def test_a_manifest_that_was_edited_to_fit_is_refused(copy: Path, tmp_path: Path
 
 
 def test_a_newer_format_names_the_version_that_wrote_it(copy: Path) -> None:
-    edit_manifest(copy, lambda manifest: manifest.update(format_version=3, metarisk="9.1"))
-    with pytest.raises(BundleError, match=r"bundle format 3, written by metarisk 9\.1; expected format 2"):
+    edit_manifest(copy, lambda manifest: manifest.update(format_version=4, metarisk="9.1"))
+    with pytest.raises(BundleError, match=r"bundle format 4, written by metarisk 9\.1; expected format 3"):
+        load_bundle(copy)
+
+
+def test_a_bundle_of_the_time_before_conformal_sets_names_the_version_that_reads_it(copy: Path) -> None:
+    edit_manifest(copy, lambda manifest: manifest.update(format_version=2, metarisk="0.1"))
+    said = r"bundle format 2, written by metarisk 0\.1; .* Install the version of metarisk that wrote it"
+    with pytest.raises(BundleError, match=said):
         load_bundle(copy)
 
 

@@ -13,11 +13,13 @@ from metarisk.data.cohort import Cohort
 from metarisk.features.batch import Batch
 from metarisk.models.answers import PARTLY_MEASURED, Probability, probabilities
 from metarisk.models.bundle import ModelBundle
+from metarisk.models.conformal import set_text
 from metarisk.models.limits import reasons_to_abstain
 from metarisk.schema.endpoints import task_of
-from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS
+from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS, UNDECIDED_SETS
 
 NOT_TRAINED = "abstained:not-trained"
+UNDECIDED, HELD_BACK = "undecided", "abstained:undecided"
 
 
 def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
@@ -25,7 +27,9 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
 
     A question the model was not trained on is answered with a null probability and the flag
     ``abstained:not-trained``; a sample that the model has no right to answer, with one of
-    `metarisk.models.limits.reasons_to_abstain`.
+    `metarisk.models.limits.reasons_to_abstain`. An answer whose conformal set holds both yes and no, or
+    neither, has the flag ``undecided`` and keeps its probability, or is held back as ``abstained:undecided``
+    where the configuration asks for that.
 
     Returns
     -------
@@ -38,7 +42,8 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     horizons = bundle.experiment.tasks.horizons_days
     answers = probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
     reasons = reasons_to_abstain(bundle, cohort, batch)
-    parts = [_answered(cohort, answer, reasons) for answer in answers]
+    held_back = bundle.experiment.calibration.abstain == "undecided"
+    parts = [_answered(cohort, answer, reasons, held_back) for answer in answers]
     parts += [_abstained(cohort, question) for question in _unanswered(answers)]
     table = pd.concat(parts, ignore_index=True)
     table = table.sort_values("row", kind="stable", ignore_index=True)
@@ -93,15 +98,21 @@ def content_hashes(batch: Batch) -> list[str]:
     return hashes
 
 
-def _answered(cohort: Cohort, answer: Probability, reasons: NDArray[np.object_]) -> pd.DataFrame:
+def _answered(
+    cohort: Cohort, answer: Probability, reasons: NDArray[np.object_], held_back: bool
+) -> pd.DataFrame:
     task, target = task_of(answer.endpoint)
-    blank = reasons != ""
+    text = np.full(len(cohort), "", dtype=object) if answer.kept is None else set_text(answer.kept)
+    undecided = np.isin(text, UNDECIDED_SETS)
+    own = np.where(undecided & (reasons == ""), HELD_BACK if held_back else UNDECIDED, reasons)
+    blank = (reasons != "") | (undecided & held_back)
     known = {
         name: np.where(blank, np.nan, values)
         for name, values in (
             ("probability", answer.value),
             ("lower", answer.lower),
             ("upper", answer.upper),
+            ("graph_share", np.nan if answer.graph_share is None else answer.graph_share),
         )
     }
     return pd.DataFrame(
@@ -112,7 +123,8 @@ def _answered(cohort: Cohort, answer: Probability, reasons: NDArray[np.object_])
             "target": answer.cause or target,
             "horizon_days": answer.horizon_days,
             **known,
-            "flags": reasons,
+            "conformal_set": np.where(blank, "", text),
+            "flags": own,
         }
     )
 
@@ -133,6 +145,8 @@ def _abstained(cohort: Cohort, question: str) -> pd.DataFrame:
             "probability": np.nan,
             "lower": np.nan,
             "upper": np.nan,
+            "conformal_set": "",
+            "graph_share": np.nan,
             "flags": NOT_TRAINED,
         }
     )

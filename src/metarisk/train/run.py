@@ -21,10 +21,11 @@ from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
 from metarisk.train.card import model_card
-from metarisk.train.controls import control_answers, model_answers
-from metarisk.train.figures import OURS, held_out_figures
+from metarisk.train.controls import control_answers, probabilities_of
+from metarisk.train.coverage import coverage_figures
+from metarisk.train.figures import OURS, answers_of, held_out_figures, joined
 from metarisk.train.fit import Epoch
-from metarisk.train.members import TrainingSet, learn
+from metarisk.train.members import TrainingSet, in_words, learn
 from metarisk.train.tasks import learnable_layout
 
 HOLDOUT_SALT = "metarisk-holdout"
@@ -87,13 +88,16 @@ def train_model(
     learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
     if experiment.network.graph and not levels_on_graph(learned.ensemble.plan):
         notes = (*notes, OFF_THE_GRAPH)
-    models = {OURS: model_answers(learned, learned.transform.apply(test), experiment)}
+    notes = (*notes, *in_words(learned, experiment))
+    ours = probabilities_of(learned, learned.transform.apply(test), experiment)
+    models = {OURS: answers_of(ours)}
     for name in experiment.evaluation.controls:
         models[name] = control_answers(
             name, training_set, topology, experiment, test, partial(on_epoch, name)
         )
     groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
-    figures = held_out_figures(models, test.endpoints, training.endpoints, groups, experiment.evaluation)
+    judged_on = (test.endpoints, training.endpoints, groups, experiment.evaluation)
+    figures = joined(held_out_figures(models, *judged_on), coverage_figures(ours, *judged_on))
     provenance = _provenance(cohort, training, test)
     bundle = ModelBundle(
         experiment=experiment,

@@ -1,0 +1,127 @@
+"""Limits of the conformal sets from held-out folds: one sample a patient, dated endpoints weighted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarisk.config.experiment import Experiment
+from metarisk.features.batch import Batch
+from metarisk.features.transform import FeatureTransform
+from metarisk.metrics.censoring import censoring_curve, status_at_horizon
+from metarisk.models.calibration import Calibration
+from metarisk.models.conformal import EVER, Asked, ConformalSets, DoubleArray, Known, fit_limits
+from metarisk.models.ensemble import Ensemble
+from metarisk.models.risk import risks
+from metarisk.schema.endpoints import event_column, time_column
+
+
+@dataclass(frozen=True)
+class HeldOutSamples:
+    """Samples with the answers of members that did not train on them.
+
+    Attributes
+    ----------
+    outputs
+        Before calibration, shape (N, O).
+    batch
+        Features.
+    endpoints
+        Table of endpoints, one row a sample.
+    patient_ids
+        Shape (N,).
+    """
+
+    outputs: NDArray[np.float32]
+    batch: Batch
+    endpoints: pd.DataFrame
+    patient_ids: NDArray[np.str_]
+
+
+def fit_sets(
+    ensemble: Ensemble,
+    calibration: Calibration,
+    transform: FeatureTransform,
+    held_out: HeldOutSamples,
+    experiment: Experiment,
+) -> ConformalSets:
+    """Limits of every question in every group.
+
+    A patient counts once, with the first sample whose answer is known: samples of one patient are not
+    exchangeable with those of others (Dunn, Wasserman and Ramdas, Distribution-free prediction sets for
+    two-layer hierarchical models, 2023).
+
+    Parameters
+    ----------
+    ensemble, calibration, transform
+        The fitted model; its limits rest on the risks of `metarisk.models.risk.risks`.
+    held_out
+        Training samples as members saw them that did not train on them.
+    experiment
+        Level, groups and horizons.
+    """
+    section = experiment.calibration
+    sets = ConformalSets(section.level, group_columns(transform, section.within), {})
+    group = sets.group_of(held_out.batch)
+    risk = risks(ensemble, calibration, held_out.outputs[None], experiment.tasks.horizons_days)
+    limits = {
+        asked: fit_limits(
+            _known(asked, values[0], group, held_out, ensemble), sets.groups, section.level, section.min_group
+        )
+        for asked, values in risk.items()
+    }
+    return ConformalSets(section.level, sets.columns, limits)
+
+
+def group_columns(transform: FeatureTransform, within: str) -> dict[str, int]:
+    """Level of a clinical category -> its flat column; empty where the model does not read the category."""
+    return {
+        column.name.removeprefix(f"{within}="): at
+        for at, column in enumerate(transform.columns)
+        if column.group == within and column.kind == "category"
+    }
+
+
+def sets_in_words(sets: ConformalSets, within: str) -> Iterator[str]:
+    """Where the level is not held inside a group of its own, one sentence a question."""
+    for asked, by_group in sets.limits.items():
+        by = "" if asked.horizon_days == EVER else f" ({asked.cause} by {asked.horizon_days:g} days)"
+        for answer in ("no", "yes"):
+            sources = [getattr(limits, answer).source for limits in by_group.values()]
+            own = sources.count("own")
+            if own < len(sources):
+                rest = "cannot be ruled out in the others" if "none" in sources else "is shared by the others"
+                yield (
+                    f"{asked.endpoint}{by}: the limit of '{answer}' is its own in {own} of {len(sources)} "
+                    f"groups of {within}, and {rest}."
+                )
+
+
+def _known(
+    asked: Asked, risk: DoubleArray, group: NDArray[np.intp], held_out: HeldOutSamples, ensemble: Ensemble
+) -> Known:
+    if asked.horizon_days == EVER:
+        label = held_out.endpoints[asked.endpoint].to_numpy(np.float64)
+        rows = _first_of_each(held_out.patient_ids, ~np.isnan(label))
+        return Known(risk[rows], label[rows], np.ones(len(rows)), 1.0, group[rows])
+    time = held_out.endpoints[time_column(asked.endpoint)].to_numpy(np.float64)
+    event = held_out.endpoints[event_column(asked.endpoint)].to_numpy(np.float64)
+    rows = _first_of_each(held_out.patient_ids, ~np.isnan(time) & ~np.isnan(event))
+    followed = censoring_curve(time[rows], event[rows])
+    code = 1 + ensemble.plan.layout.timed[asked.endpoint].index(asked.cause)
+    status = status_at_horizon(time[rows], event[rows], asked.horizon_days, followed, code)
+    counted = status.weight > 0
+    reached = max(float(followed.before(asked.horizon_days)), 1e-12)
+    rows = rows[counted]
+    return Known(risk[rows], status.label[counted], status.weight[counted], 1.0 / reached, group[rows])
+
+
+def _first_of_each(patients: NDArray[np.str_], known: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """First known row of each patient, ascending."""
+    rows = np.flatnonzero(known)
+    first = np.unique(patients[rows], return_index=True)[1]
+    return np.asarray(rows[np.sort(first)], dtype=np.intp)
