@@ -25,8 +25,8 @@ DoubleArray = NDArray[np.float64]
 EVER = 0.0  # the horizon of a yes / no endpoint: NaN would be no key
 UNKNOWN = "(unknown)"
 EVERYBODY = "(all)"
-# Limits are rounded up to this step of the log odds: no patient's own number is kept.
-STEP = 1e-3
+# Of the log odds: limits are rounded up, so that no patient's own number is kept.
+DECIMALS = 3
 
 Source = Literal["own", "small groups", "all", "none"]
 
@@ -212,16 +212,16 @@ def _limits_of(answer: int, known: Known, n_groups: int, level: float, min_group
     weight, group = known.weight[rows], known.group[rows]
 
     def limit(members: NDArray[np.bool_], source: Source) -> Limit | None:
-        value = conformal_limit(score[members], weight[members], level, known.new_weight)
         n = int(members.sum())
-        return (
-            Limit(float(np.ceil(value / STEP) * STEP), n, source)
-            if n >= min_group and value < np.inf
-            else None
-        )
+        value = conformal_limit(score[members], weight[members], level, known.new_weight)
+        return Limit(_rounded_up(value), n, source) if n >= min_group and value < np.inf else None
 
     own = [limit(group == number, "own") for number in range(n_groups)]
     small = np.isin(group, [number for number, found in enumerate(own) if found is None])
     everybody = np.ones(len(score), dtype=np.bool_)
     shared = limit(small, "small groups") or limit(everybody, "all") or Limit(np.inf, len(score), "none")
     return [found or shared for found in own]
+
+
+def _rounded_up(value: float) -> float:
+    return float(np.round(np.ceil(value * 10**DECIMALS) / 10**DECIMALS, DECIMALS))

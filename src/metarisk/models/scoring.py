@@ -14,11 +14,13 @@ from metarisk.features.batch import Batch
 from metarisk.models.answers import PARTLY_MEASURED, Probability, probabilities
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.conformal import set_text
-from metarisk.models.limits import reasons_to_abstain
+from metarisk.models.limits import beyond_range, reasons_to_abstain
 from metarisk.schema.endpoints import task_of
 from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS, UNDECIDED_SETS
 
 NOT_TRAINED = "abstained:not-trained"
+# Beyond the training range by less than this share of it is a rounding of single precision.
+BARELY = 1e-6
 UNDECIDED, HELD_BACK = "undecided", "abstained:undecided"
 
 
@@ -64,8 +66,9 @@ def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[
 
     ``missing:<assay>``, ``unit:<assay>`` (missing because training never saw such units), ``partial:<assay>``
     (under half of the model's genes: the interval is wider), ``too-few:<assay>`` (so few that they are not
-    read, so missing too), ``other:<column>`` (a value that training did not keep),
-    ``unknown:<column>``, ``training-patient``.
+    read, so missing too), ``other:<column>`` (a value that training did not keep), ``unknown:<column>``,
+    ``outside:<column>`` (a clinical number that no training patient reached: read as the nearest of theirs),
+    ``training-patient``.
     """
     seen_before = bundle.training_ids.contains(cohort.patient_ids)
     other = bundle.transform.unknown_levels(cohort)
@@ -73,6 +76,7 @@ def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[
     unscaled, scraps = bundle.transform.unscaled(cohort), bundle.transform.too_few(cohort)
     columns = bundle.transform.numeric
     unknown = {name: np.isnan(batch.flat[:, at]) for name, at in bundle.transform.first_columns().items()}
+    outside = beyond_range(bundle, batch)
     for row in range(len(cohort)):
         flags = ["training-patient"] if seen_before[row] else []
         flags += [f"missing:{name}" for name, share in measured.items() if share[row] == 0.0]
@@ -81,6 +85,7 @@ def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[
         flags += [f"partial:{name}" for name, share in measured.items() if 0.0 < share[row] < PARTLY_MEASURED]
         flags += [f"other:{name}" for name, rare in other.items() if rare[row]]
         flags += [f"unknown:{name}" for name in (*columns, *other) if unknown[name][row]]
+        flags += [f"outside:{name}" for name, distance in outside.items() if distance[row] > BARELY]
         yield FLAG_SEPARATOR.join(flags)
 
 

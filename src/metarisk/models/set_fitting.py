@@ -87,18 +87,27 @@ def group_columns(transform: FeatureTransform, within: str) -> dict[str, int]:
 
 
 def sets_in_words(sets: ConformalSets, within: str) -> Iterator[str]:
-    """Where the level is not held inside a group of its own, one sentence a question."""
+    """Which groups have no limit of their own, and which answers can never be ruled out, a sentence each."""
+    shared: list[str] = []
+    never: list[str] = []
     for asked, by_group in sets.limits.items():
-        by = "" if asked.horizon_days == EVER else f" ({asked.cause} by {asked.horizon_days:g} days)"
-        for answer in ("no", "yes"):
-            sources = [getattr(limits, answer).source for limits in by_group.values()]
-            own = sources.count("own")
-            if own < len(sources):
-                rest = "cannot be ruled out in the others" if "none" in sources else "is shared by the others"
-                yield (
-                    f"{asked.endpoint}{by}: the limit of '{answer}' is its own in {own} of {len(sources)} "
-                    f"groups of {within}, and {rest}."
-                )
+        name = (
+            asked.endpoint if asked.horizon_days == EVER else f"{asked.cause} by {asked.horizon_days:g} days"
+        )
+        own = [sum(pair[answer].source == "own" for pair in by_group.values()) for answer in (0, 1)]
+        shared += [f"{name} {own[0]} / {own[1]}"] if min(own) < len(by_group) else []
+        never += [
+            f"'{answer}' to {name}"
+            for at, answer in enumerate(("no", "yes"))
+            if any(pair[at].source == "none" for pair in by_group.values())
+        ]
+    if shared and sets.columns:
+        yield (
+            f"Conformal limits of no / yes rest on a group's own patients in so many of the "
+            f"{len(sets.groups)} groups of {within}, the others share one: {', '.join(shared)}."
+        )
+    if never:
+        yield f"Too few held-out patients had these answers for a set to rule them out: {', '.join(never)}."
 
 
 def _known(

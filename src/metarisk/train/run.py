@@ -23,7 +23,7 @@ from metarisk.schema.assays import ASSAYS
 from metarisk.train.card import model_card
 from metarisk.train.controls import control_answers, probabilities_of
 from metarisk.train.coverage import coverage_figures
-from metarisk.train.figures import OURS, answers_of, held_out_figures, joined
+from metarisk.train.figures import OURS, Answers, answers_of, held_out_figures, joined
 from metarisk.train.fit import Epoch
 from metarisk.train.members import TrainingSet, in_words, learn
 from metarisk.train.tasks import learnable_layout
@@ -90,7 +90,7 @@ def train_model(
         notes = (*notes, OFF_THE_GRAPH)
     notes = (*notes, *in_words(learned, experiment))
     ours = probabilities_of(learned, learned.transform.apply(test), experiment)
-    models = {OURS: answers_of(ours)}
+    models: dict[str, Answers] = {OURS: answers_of(ours)}
     for name in experiment.evaluation.controls:
         models[name] = control_answers(
             name, training_set, topology, experiment, test, partial(on_epoch, name)
