@@ -63,7 +63,9 @@ def test_limits_by_a_horizon_are_weighted_for_those_lost_and_allow_for_the_worst
     status = status_at_horizon(time, event, 365.0, censoring, cause=2)
     on = status.weight > 0
     assert 0 < (~on).sum() < len(on)
-    risk = risks(small.bundle.ensemble, small.bundle.calibration, held_out.outputs[None], (365.0,))[BY_A_YEAR]
+    risk = risks(small.bundle.ensemble, small.bundle.calibration, held_out.outputs[None], (365.0,)).asked[
+        BY_A_YEAR
+    ]
     known = Known(
         risk[0][on],
         status.label[on],
@@ -130,7 +132,7 @@ def test_the_risk_of_held_out_and_of_new_samples_is_the_same_number(small: Any) 
     bundle = small.bundle
     batch = bundle.transform.apply(small.new_samples)
     one = bundle.ensemble.answers(batch)["outputs"][:1]
-    risk = risks(bundle.ensemble, bundle.calibration, one, (365.0,))
+    risk = risks(bundle.ensemble, bundle.calibration, one, (365.0,)).asked
     alone = replace_ensemble(bundle)
     for answer in probabilities(alone, bundle.calibration, batch, (365.0,)):
         if answer.asked.horizon_days == EVER:

@@ -52,5 +52,5 @@ def test_scores_of_a_newer_format_are_refused(copied: Path) -> None:
 def test_a_manifest_of_another_table_is_noticed(copied: Path) -> None:
     path = copied / "scores.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "rows": 5}))
-    with pytest.raises(InputError, match=r"expected 5 rows and 15 columns"):
+    with pytest.raises(InputError, match=r"expected 5 rows and 16 columns"):
         read_scores(copied)

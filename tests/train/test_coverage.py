@@ -114,3 +114,23 @@ def test_answers_without_sets_have_no_figures(endpoints: pd.DataFrame, groups: p
     figures = coverage_figures(bare, endpoints, endpoints, groups, SECTION)
     assert figures.empty
     assert tuple(figures.columns) == FIGURE_COLUMNS
+
+
+def test_those_with_an_event_before_they_were_told_are_counted_against_the_bound(
+    endpoints: pd.DataFrame, groups: pd.DataFrame
+) -> None:
+    time = endpoints["metastasis.time_days"].to_numpy()
+    event = endpoints["metastasis.event"].to_numpy()
+    free = np.random.default_rng(4).choice([0.0, 200.0, 730.0], N)
+    open_sets = np.ones((N, 2), bool)
+    answers = [
+        Probability("metastasis", "metastasis", by, HALF, HALF, HALF, open_sets, HALF, free)
+        for by in (365.0, 730.0)
+    ]
+    figures = coverage_figures(answers, endpoints, endpoints, groups, SECTION)
+    bound = figures[figures["metric"] == "free_coverage"]
+    assert set(bound["horizon_days"]) == {730.0}  # once, at the last horizon
+    status = status_at_horizon(time, event, 730.0, censoring_curve(time, event))
+    kept = ~((event == 1) & (time <= free))
+    expected = np.average(kept, weights=status.weight)
+    assert values(bound)["free_coverage", "all"] == pytest.approx(expected)

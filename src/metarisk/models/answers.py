@@ -15,6 +15,7 @@ from metarisk.models.conformal import EVER, Asked, DoubleArray
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.graph_share import graph_share
 from metarisk.models.risk import by_fold, incidence, interval_of, output_of, risks
+from metarisk.models.set_reading import SetReader
 
 # Under this share of an assay's columns its interval is widened and its row flagged.
 PARTLY_MEASURED = 0.5
@@ -38,6 +39,9 @@ class Probability(NamedTuple):
         None where the model has no limits for the question.
     graph_share
         Share of the answer that came through the graph, 0 .. 1, shape (N,); None where nobody asked.
+    free_until_days
+        Until when a share ``level`` of such patients is free of the cause, at most the last horizon, shape
+        (N,); None for yes / no endpoints.
     """
 
     endpoint: str
@@ -48,6 +52,7 @@ class Probability(NamedTuple):
     upper: DoubleArray
     kept: NDArray[np.bool_] | None = None
     graph_share: DoubleArray | None = None
+    free_until_days: DoubleArray | None = None
 
     @property
     def asked(self) -> Asked:
@@ -90,14 +95,14 @@ def probabilities(
     bias = [member.bias.detach().cpu().numpy() for member in ensemble.networks]
     share = graph_share(raw["outputs"], raw["graph"], bias)
     risk = risks(ensemble, calibration, by_fold(raw["outputs"], ensemble.folds), horizons_days)
-    group = calibration.sets.group_of(batch)
+    reader = SetReader(calibration.sets, layout, calibration.sets.group_of(batch), np.sqrt(extra))
     return [
         answer._replace(
-            kept=calibration.sets.kept(answer.asked, risk[answer.asked], group, np.sqrt(extra[:, output])),
-            graph_share=share[:, output],
+            kept=reader.kept(answer.asked, risk),
+            graph_share=share[:, output_of(layout, answer.asked)],
+            free_until_days=reader.free_until(answer.asked, risk),
         )
         for answer in answers
-        for output in (output_of(layout, answer.asked),)
     ]
 
 

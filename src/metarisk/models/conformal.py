@@ -11,7 +11,7 @@ answer is paid for by the common ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -77,11 +77,14 @@ class ConformalSets:
         `EVERYBODY` where there is no column.
     limits
         Question -> group -> limits.
+    free
+        Cause by the last horizon -> group -> limit of `metarisk.models.time_bound`.
     """
 
     level: float
     columns: Mapping[str, int]
     limits: Mapping[Asked, Mapping[str, AnswerLimits]]
+    free: Mapping[Asked, Mapping[str, Limit]] = field(default_factory=dict)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -122,8 +125,11 @@ class ConformalSets:
         by_group = self.limits[asked]
         limit = np.array([[answer.value for answer in by_group[name]] for name in self.groups])[group]
         scores = np.stack([risk, -risk], axis=-1)  # (K, N, 2)
-        slack = float(ndtri(self.level)) * missing
-        return np.asarray((scores - slack[:, None] <= limit).mean(axis=0) >= 0.5)
+        return np.asarray((scores - self.slack(missing)[:, None] <= limit).mean(axis=0) >= 0.5)
+
+    def slack(self, missing: DoubleArray) -> DoubleArray:
+        """Quantile at the level of a normal error with these standard deviations, shape of ``missing``."""
+        return np.asarray(float(ndtri(self.level)) * missing)
 
 
 NO_SETS = ConformalSets(0.9, {}, {})

@@ -11,7 +11,7 @@ from metarisk.models.conformal import AnswerLimits, Asked, ConformalSets, Limit
 
 
 def tree_of_sets(sets: ConformalSets) -> dict[str, Any]:
-    """Plain values; an infinite limit, which rules nothing out, is null."""
+    """Plain values; an infinite limit is the text ``inf`` or ``-inf``."""
     return {
         "level": sets.level,
         "columns": dict(sets.columns),
@@ -24,24 +24,35 @@ def tree_of_sets(sets: ConformalSets) -> dict[str, Any]:
             }
             for asked, by_group in sets.limits.items()
         ],
+        "free": [
+            {**asked._asdict(), "groups": {name: _tree(limit) for name, limit in by_group.items()}}
+            for asked, by_group in sets.free.items()
+        ],
     }
 
 
 def sets_of_tree(tree: Mapping[str, Any]) -> ConformalSets:
     """What `tree_of_sets` told."""
     limits = {
-        Asked(row["endpoint"], row["cause"], row["horizon_days"]): {
+        _asked(row): {
             name: AnswerLimits(*(_limit(*answer) for answer in answers))
             for name, answers in row["groups"].items()
         }
         for row in tree["limits"]
     }
-    return ConformalSets(tree["level"], dict(tree["columns"]), limits)
+    free = {
+        _asked(row): {name: _limit(*limit) for name, limit in row["groups"].items()} for row in tree["free"]
+    }
+    return ConformalSets(tree["level"], dict(tree["columns"]), limits, free)
+
+
+def _asked(row: Mapping[str, Any]) -> Asked:
+    return Asked(row["endpoint"], row["cause"], row["horizon_days"])
 
 
 def _tree(limit: Limit) -> list[Any]:
-    return [limit.value if np.isfinite(limit.value) else None, limit.n, limit.source]
+    return [limit.value if np.isfinite(limit.value) else str(limit.value), limit.n, limit.source]
 
 
-def _limit(value: float | None, n: int, source: Any) -> Limit:
-    return Limit(np.inf if value is None else value, n, source)
+def _limit(value: float | str, n: int, source: Any) -> Limit:
+    return Limit(float(value), n, source)

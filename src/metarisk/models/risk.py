@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,13 +24,28 @@ def by_fold(outputs: NDArray[np.float32], folds: int) -> NDArray[np.float32]:
     return np.asarray(outputs.reshape(-1, folds, *outputs.shape[1:]).mean(axis=0))
 
 
+class Risks(NamedTuple):
+    """Log odds of "yes"; higher is worse.
+
+    Attributes
+    ----------
+    asked
+        Question -> risk, shape (K, N) each.
+    over_time
+        Dated endpoint -> risk of each of J causes by the end of each of L intervals, shape (K, N, L, J) each.
+    """
+
+    asked: dict[Asked, DoubleArray]
+    over_time: dict[str, DoubleArray]
+
+
 def risks(
     ensemble: Ensemble,
     calibration: Calibration,
     outputs: NDArray[np.float32],
     horizons_days: Sequence[float],
-) -> dict[Asked, DoubleArray]:
-    """Log odds of "yes" to every question, shape (K, N) each; higher is worse.
+) -> Risks:
+    """Risk behind every question.
 
     A yes / no endpoint's are its calibrated output, a dated endpoint's those of its calibrated incidence.
 
@@ -44,18 +60,22 @@ def risks(
     """
     layout = ensemble.plan.layout
     calibrated = calibration.apply(outputs)
-    found = {
+    asked = {
         Asked(endpoint, "", EVER): calibrated[..., column] for column, endpoint in enumerate(layout.binary)
     }
+    over_time = {endpoint: _over_time(ensemble, endpoint, calibrated) for endpoint in layout.timed}
     for endpoint, causes in layout.timed.items():
-        likely = np.stack([incidence(ensemble, endpoint, fold) for fold in calibrated])  # (K, N, bins, J)
-        likely = np.clip(likely, SURE, 1.0 - SURE)
         for horizon in horizons_days:
-            by_then = likely[..., interval_of(layout, endpoint, horizon), :]  # (K, N, J)
+            by_then = over_time[endpoint][..., interval_of(layout, endpoint, horizon), :]  # (K, N, J)
             for index, cause in enumerate(causes):
-                yes = by_then[..., index]
-                found[Asked(endpoint, cause, horizon)] = np.log(yes) - np.log1p(-yes)
-    return found
+                asked[Asked(endpoint, cause, horizon)] = by_then[..., index]
+    return Risks(asked, over_time)
+
+
+def _over_time(ensemble: Ensemble, endpoint: str, calibrated: DoubleArray) -> DoubleArray:
+    likely = np.stack([incidence(ensemble, endpoint, fold) for fold in calibrated])
+    yes = np.clip(likely, SURE, 1.0 - SURE)
+    return np.asarray(np.log(yes) - np.log1p(-yes))
 
 
 def output_of(layout: TaskLayout, asked: Asked) -> int:

@@ -117,6 +117,7 @@ def _answered(
             ("probability", answer.value),
             ("lower", answer.lower),
             ("upper", answer.upper),
+            ("free_until_days", np.nan if answer.free_until_days is None else answer.free_until_days),
             ("graph_share", np.nan if answer.graph_share is None else answer.graph_share),
         )
     }
@@ -151,6 +152,7 @@ def _abstained(cohort: Cohort, question: str) -> pd.DataFrame:
             "lower": np.nan,
             "upper": np.nan,
             "conformal_set": "",
+            "free_until_days": np.nan,
             "graph_share": np.nan,
             "flags": NOT_TRAINED,
         }

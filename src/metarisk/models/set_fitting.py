@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 from metarisk.config.experiment import Experiment
 from metarisk.features.batch import Batch
 from metarisk.features.transform import FeatureTransform
-from metarisk.metrics.censoring import censoring_curve, status_at_horizon
+from metarisk.metrics.censoring import HorizonStatus, censoring_curve, status_at_horizon
 from metarisk.models.calibration import Calibration
 from metarisk.models.conformal import EVER, Asked, ConformalSets, DoubleArray, Known, fit_limits
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.risk import risks
+from metarisk.models.time_bound import Followed, fit_free_limits
+from metarisk.nn.heads import TaskLayout
 from metarisk.schema.endpoints import event_column, time_column
 
 
@@ -64,17 +67,23 @@ def fit_sets(
     experiment
         Level, groups and horizons.
     """
-    section = experiment.calibration
+    section, horizons = experiment.calibration, experiment.tasks.horizons_days
     sets = ConformalSets(section.level, group_columns(transform, section.within), {})
     group = sets.group_of(held_out.batch)
-    risk = risks(ensemble, calibration, held_out.outputs[None], experiment.tasks.horizons_days)
+    risk = risks(ensemble, calibration, held_out.outputs[None], horizons)
+    layout, rule = ensemble.plan.layout, (sets.groups, section.level, section.min_group)
     limits = {
-        asked: fit_limits(
-            _known(asked, values[0], group, held_out, ensemble), sets.groups, section.level, section.min_group
-        )
-        for asked, values in risk.items()
+        asked: fit_limits(_known(asked, values[0], group, held_out, layout), *rule)
+        for asked, values in risk.asked.items()
     }
-    return ConformalSets(section.level, sets.columns, limits)
+    free = {
+        asked: fit_free_limits(
+            _followed(asked, risk.over_time[asked.endpoint][0], group, held_out, layout), *rule
+        )
+        for asked in risk.asked
+        if asked.horizon_days == horizons[-1]
+    }
+    return ConformalSets(section.level, sets.columns, limits, free)
 
 
 def group_columns(transform: FeatureTransform, within: str) -> dict[str, int]:
@@ -111,22 +120,54 @@ def sets_in_words(sets: ConformalSets, within: str) -> Iterator[str]:
 
 
 def _known(
-    asked: Asked, risk: DoubleArray, group: NDArray[np.intp], held_out: HeldOutSamples, ensemble: Ensemble
+    asked: Asked, risk: DoubleArray, group: NDArray[np.intp], held_out: HeldOutSamples, layout: TaskLayout
 ) -> Known:
     if asked.horizon_days == EVER:
         label = held_out.endpoints[asked.endpoint].to_numpy(np.float64)
         rows = _first_of_each(held_out.patient_ids, ~np.isnan(label))
         return Known(risk[rows], label[rows], np.ones(len(rows)), 1.0, group[rows])
+    seen = _dated(asked, held_out, layout)
+    counted = seen.status.weight > 0
+    rows = seen.rows[counted]
+    return Known(
+        risk[rows], seen.status.label[counted], seen.status.weight[counted], seen.new_weight, group[rows]
+    )
+
+
+def _followed(
+    asked: Asked,
+    over_time: DoubleArray,
+    group: NDArray[np.intp],
+    held_out: HeldOutSamples,
+    layout: TaskLayout,
+) -> Followed:
+    """Risk by the end of the interval of the event, for those who had it by the horizon."""
+    seen = _dated(asked, held_out, layout)
+    edges = layout.bin_edges_days[asked.endpoint]
+    interval = np.minimum(np.searchsorted(edges, seen.time), len(edges) - 1)
+    cause = layout.timed[asked.endpoint].index(asked.cause)
+    weight = np.where(seen.status.label == 1, seen.status.weight, 0.0)
+    return Followed(over_time[seen.rows, interval, cause], weight, seen.new_weight, group[seen.rows])
+
+
+class _Dated(NamedTuple):
+    """Rows whose follow-up is known, days of it, what is known by the horizon, and the largest weight."""
+
+    rows: NDArray[np.intp]
+    time: DoubleArray
+    status: HorizonStatus
+    new_weight: float
+
+
+def _dated(asked: Asked, held_out: HeldOutSamples, layout: TaskLayout) -> _Dated:
     time = held_out.endpoints[time_column(asked.endpoint)].to_numpy(np.float64)
     event = held_out.endpoints[event_column(asked.endpoint)].to_numpy(np.float64)
     rows = _first_of_each(held_out.patient_ids, ~np.isnan(time) & ~np.isnan(event))
-    followed = censoring_curve(time[rows], event[rows])
-    code = 1 + ensemble.plan.layout.timed[asked.endpoint].index(asked.cause)
-    status = status_at_horizon(time[rows], event[rows], asked.horizon_days, followed, code)
-    counted = status.weight > 0
-    reached = max(float(followed.before(asked.horizon_days)), 1e-12)
-    rows = rows[counted]
-    return Known(risk[rows], status.label[counted], status.weight[counted], 1.0 / reached, group[rows])
+    time, event = time[rows], event[rows]
+    followed = censoring_curve(time, event)
+    code = 1 + layout.timed[asked.endpoint].index(asked.cause)
+    status = status_at_horizon(time, event, asked.horizon_days, followed, code)
+    return _Dated(rows, time, status, 1.0 / max(float(followed.before(asked.horizon_days)), 1e-12))
 
 
 def _first_of_each(patients: NDArray[np.str_], known: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -32,6 +32,7 @@ SET_COLUMNS = (
     ("without it", "set_coverage", "without the event"),
     ("decided", "set_decided", "all"),
     ("wrong of the decided", "decided_error", "all"),
+    ("free as long as told", "free_coverage", "all"),
 )
 DIFFERENCE = "_difference"
 DECIMALS = 3
