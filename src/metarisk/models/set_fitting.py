@@ -56,7 +56,8 @@ def fit_sets(
 
     A patient counts once, with the first sample whose answer is known: samples of one patient are not
     exchangeable with those of others (Dunn, Wasserman and Ramdas, Distribution-free prediction sets for
-    two-layer hierarchical models, 2023).
+    two-layer hierarchical models, 2023). The fold that members did not train on also chose when they stopped,
+    which favours it a little: the coverage on patients of no fold, among the held-out figures, is the judge.
 
     Parameters
     ----------
