@@ -169,7 +169,7 @@ def layer_rows(
 
 
 def sum_row(table: Table, case: Case, layer: nn.Module, state: Tensor, copy_rate: float) -> None:
-    """Bytes that the sum alone gathers and writes a second, beside a copy's: a row an edge and a row a gene."""
+    """Bytes a second that the sum alone gathers and writes, beside a copy's."""
     name, precision, topology, samples = case
     weight = layer.relation_weight if name == OURS else layer.weight
     rows = (2 if name == OURS else 1) * topology.n_edges + topology.n_genes
@@ -177,9 +177,7 @@ def sum_row(table: Table, case: Case, layer: nn.Module, state: Tensor, copy_rate
         took = milliseconds(lambda: layer.neighbours(state, weight))
     rate = rows * samples * WIDTH * state.element_size() / took * 1000
     about = (name, precision, topology.n_genes, topology.n_edges, samples)
-    says = (
-        f"share of the copy bandwidth; {rate / 1e9:.0f} GB/s, a row an edge and a row a gene, {took:.3f} ms"
-    )
+    says = f"share of copying; {rate / 1e9:.0f} GB/s, a row an edge and a row a gene, {took:.3f} ms"
     table.add("sum alone", *about, rate / copy_rate, "of copying", says)
 
 

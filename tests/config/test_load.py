@@ -222,3 +222,26 @@ def test_a_study_file_is_checked_like_an_experiment(
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
     with pytest.raises(ConfigError, match=sentence):
         load_study_file(tmp_path / "study.yaml")
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ({"method": "plat"}, "calibration.method"),
+        ({"level": 0.2}, "calibration.level"),
+        ({"level": 1.0}, "calibration.level"),
+        ({"min_group": 3}, "calibration.min_group"),
+        ({"abstain": "always"}, "calibration.abstain"),
+        ({"within": "planet"}, "'planet' is not one of"),
+        ({"methods": "platt"}, "calibration.methods"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_refused_by_its_key(
+    refusal: Any, section: dict[str, Any], said: str
+) -> None:
+    assert said in refusal({**SMALL, "calibration": section})
+
+
+def test_an_experiment_that_says_nothing_of_calibration_is_calibrated_as_before() -> None:
+    section = Experiment.model_validate(SMALL).calibration
+    assert (section.method, section.level, section.abstain) == ("platt", 0.9, "never")

@@ -19,8 +19,11 @@ from metarisk.models.scoring import score_cohort
 from metarisk.score import read_scores
 from metarisk.tracking.registry import publish_bundle
 
-NUMBERS = ["probability", "lower", "upper"]
-FACTS = ["sample_id", "task", "target", "horizon_days", "flags", "topology_sha256", "input_sha256"]
+NUMBERS = ["probability", "lower", "upper", "graph_share"]
+FACTS = [
+    *("sample_id", "task", "target", "horizon_days", "conformal_set"),
+    *("flags", "topology_sha256", "input_sha256"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -65,9 +65,23 @@ def test_everything_comes_back(small: Any, saved: Path) -> None:
     assert loaded.as_version("7").version == "7"
     np.testing.assert_array_equal(loaded.calibration.slope, small.bundle.calibration.slope)
     np.testing.assert_array_equal(loaded.calibration.offset, small.bundle.calibration.offset)
+    assert loaded.calibration.sets == small.bundle.calibration.sets
+    assert loaded.calibration.sets.limits
     weights = small.bundle.ensemble.state_dict()
     for name, tensor in loaded.ensemble.state_dict().items():
         assert torch.equal(tensor, weights[name]), name
+
+
+def test_the_steps_of_isotonic_calibration_come_back_to_the_last_digit(small: Any, tmp_path: Path) -> None:
+    steps = {1: np.array([[-1.0, 0.1, 2.0], [-3.0, 0.2, 0.7]])}
+    calibration = replace(small.bundle.calibration, steps=steps)
+    bundle = replace(small.bundle, calibration=calibration)
+    save_bundle(bundle, tmp_path / "stepped")
+    loaded = load_bundle(tmp_path / "stepped")
+    assert list(loaded.calibration.steps) == [1]
+    np.testing.assert_array_equal(loaded.calibration.steps[1], steps[1])
+    before, after = (score_cohort(one, small.new_samples)["probability"] for one in (bundle, loaded))
+    pd.testing.assert_series_equal(before, after, check_exact=True)
 
 
 def test_equal_models_are_equal_bytes(small: Any, saved: Path, tmp_path: Path) -> None:
@@ -144,8 +158,15 @@ def test_a_manifest_that_was_edited_to_fit_is_refused(copy: Path, tmp_path: Path
 
 
 def test_a_newer_format_names_the_version_that_wrote_it(copy: Path) -> None:
-    edit_manifest(copy, lambda manifest: manifest.update(format_version=3, metarisk="9.1"))
-    with pytest.raises(BundleError, match=r"bundle format 3, written by metarisk 9\.1; expected format 2"):
+    edit_manifest(copy, lambda manifest: manifest.update(format_version=4, metarisk="9.1"))
+    with pytest.raises(BundleError, match=r"bundle format 4, written by metarisk 9\.1; expected format 3"):
+        load_bundle(copy)
+
+
+def test_a_bundle_of_the_time_before_conformal_sets_names_the_version_that_reads_it(copy: Path) -> None:
+    edit_manifest(copy, lambda manifest: manifest.update(format_version=2, metarisk="0.1"))
+    said = r"bundle format 2, written by metarisk 0\.1; .* Install the version of metarisk that wrote it"
+    with pytest.raises(BundleError, match=said):
         load_bundle(copy)
 
 

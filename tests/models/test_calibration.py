@@ -7,10 +7,18 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import expit
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from metarisk.features.batch import Targets
-from metarisk.models.calibration import MIN_EVENTS, SLOPE_RANGE, Calibration, fit_calibration
+from metarisk.models.calibration import (
+    ISOTONIC_EVENTS,
+    MIN_EVENTS,
+    SLOPE_RANGE,
+    SMALLEST_STEP,
+    Calibration,
+    fit_calibration,
+)
 from metarisk.nn.heads import TaskLayout
 
 BONE = TaskLayout(("site.bone",), {}, {})
@@ -110,6 +118,86 @@ def drawn_hazards(network: Any, layout: TaskLayout) -> tuple[Targets, np.ndarray
         time_bin[ends], event[ends] = interval, happened[ends]
         free &= ~ends
     return Targets(np.empty((6000, 0), np.float32), {"metastasis": time_bin}, {"metastasis": event}), level
+
+
+def curve_of(logit: np.ndarray, label: np.ndarray, method: Any) -> Calibration:
+    targets = Targets(label[:, None].astype(np.float32), {}, {})
+    network: Any = None
+    return fit_calibration(logit[:, None].astype(np.float32), targets, BONE, network, method)
+
+
+def test_the_temperature_is_the_slope_of_logistic_regression_without_an_intercept() -> None:
+    logit, label = drawn(6)
+    reference = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-8).fit(2.0 * logit[:, None], label)
+    fitted = curve_of(2.0 * logit, label, "temperature")
+    assert fitted.slope[0] == pytest.approx(reference.coef_[0, 0], abs=1e-4)
+    assert fitted.offset[0] == 0.0
+
+
+def test_isotonic_steps_are_those_of_scikit_learn_in_their_middle() -> None:
+    logit, label = drawn(7)
+    logit = logit.astype(np.float32).astype(np.float64)
+    before, after = curve_of(logit, label, "isotonic").steps[0]
+    reference = IsotonicRegression(out_of_bounds="clip").fit(logit, label)
+    known = reference.predict(logit)
+    sizes = {value: (known == value).sum() for value in np.unique(known)}
+    large = [value for value, size in sizes.items() if size >= 100 and 0.01 < value < 0.99]
+    assert len(large) > 8
+    for value in large:
+        middle = logit[known == value].mean()
+        assert expit(np.interp(middle, before, after)) == pytest.approx(value, abs=0.02)
+    gap = expit(np.interp(logit, before, after)) - known
+    assert np.abs(gap).mean() < 0.02
+
+
+def test_isotonic_calibration_rises_and_never_says_never() -> None:
+    logit, label = drawn(8)
+    label[logit < -1.5], label[logit > 1.5] = 0.0, 1.0  # both ends are sure of themselves
+    calibration = curve_of(logit, label, "isotonic")
+    grid = np.linspace(-40, 40, 2001)[:, None]
+    answer = calibration.apply(grid.astype(np.float32))[:, 0]
+    assert (np.diff(answer) >= 0).all()
+    positives, negatives = label.sum(), len(label) - label.sum()
+    assert expit(answer[0]) == pytest.approx(1 / (negatives + 2))
+    assert expit(answer[-1]) == pytest.approx((positives + 1) / (positives + 2))
+
+
+def test_isotonic_calibration_mends_what_no_line_can() -> None:
+    logit, label = drawn(9, 20_000)
+    bent = np.sign(logit) * np.abs(logit) ** 3
+    isotonic, platt = (
+        np.abs(
+            expit(curve_of(bent[::2], label[::2], method).apply(bent[1::2, None])[:, 0]) - expit(logit[1::2])
+        )
+        for method in ("isotonic", "platt")
+    )
+    assert isotonic.mean() < 0.03
+    assert platt.mean() > 2 * isotonic.mean()
+
+
+def test_no_knot_of_an_isotonic_curve_is_of_a_few_patients() -> None:
+    logit, label = drawn(10, 1500)
+    before, _ = curve_of(logit, label, "isotonic").steps[0]
+    edges = (before[1:] + before[:-1]) / 2
+    counts = np.bincount(np.searchsorted(edges, logit))
+    assert len(before) > 3
+    assert not set(before) & set(logit.astype(np.float32).astype(float))
+    assert counts.min() >= SMALLEST_STEP / 2
+
+
+def test_too_few_events_for_steps_leave_the_line_and_are_told() -> None:
+    from metarisk.models.calibration import calibration_in_words
+
+    logit, label = drawn(11, 500)
+    label[np.flatnonzero(label == 1)[ISOTONIC_EVENTS - 1 :]] = 0.0
+    stepped, line = (curve_of(logit, label, method) for method in ("isotonic", "platt"))
+    assert stepped.steps == {}
+    assert (stepped.slope[0], stepped.offset[0]) == (line.slope[0], line.offset[0])
+    told = " ".join(calibration_in_words(stepped, BONE, "isotonic"))
+    assert told == (
+        "site.bone is calibrated by a line: an isotonic curve needs 200 events and as many non-events."
+    )
+    assert not list(calibration_in_words(line, BONE, "platt"))
 
 
 def test_calibration_applies_a_line_to_each_output() -> None:

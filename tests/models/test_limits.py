@@ -88,3 +88,65 @@ def test_a_rare_type_is_answered_where_training_met_rare_types(tiny_model: Any, 
         bundle.ensemble.plan = known
     assert scores.loc[scores["task"] == "site", "probability"].notna().any()
     assert scores["flags"].str.contains("other:cancer_type").all()
+
+
+def with_age(cohort: Cohort, age: float) -> Cohort:
+    """The first sample's age replaced."""
+    clinical = cohort.clinical.copy()
+    clinical.iloc[0, clinical.columns.get_loc("age_years")] = age
+    return replace(cohort, clinical=clinical)
+
+
+def age_range(bundle: Any) -> tuple[float, float]:
+    """Youngest and oldest training patient."""
+    plan = bundle.ensemble.plan
+    at = [plan.groups[column] for column in plan.number_columns].index("age_years")
+    return float(plan.edges[at, 0]), float(plan.edges[at, -1])
+
+
+@pytest.mark.parametrize("towards", [-1.0, 1.0])
+def test_an_age_further_outside_than_training_is_wide_is_not_answered(
+    tiny_model: Any, cohort: Cohort, towards: float
+) -> None:
+    youngest, oldest = age_range(tiny_model.bundle)
+    far = (oldest if towards > 0 else youngest) + 1.5 * towards * (oldest - youngest)
+    scores = score_cohort(tiny_model.bundle, with_age(cohort, far))
+    strange = scores["sample_id"] == cohort.sample_ids[0]
+    assert scores.loc[strange, ["probability", "lower", "upper"]].isna().all(axis=None)
+    told = scores.loc[strange & (scores["task"] == "site"), "flags"]
+    assert told.str.contains("abstained:far-outside:age_years").all()
+    assert told.str.contains("outside:age_years").all()
+    assert scores.loc[~strange & (scores["task"] == "site"), "probability"].notna().all()
+
+
+def test_an_age_a_little_older_than_training_is_read_as_the_oldest_and_flagged(
+    tiny_model: Any, cohort: Cohort
+) -> None:
+    youngest, oldest = age_range(tiny_model.bundle)
+    older, at_most = (
+        score_cohort(tiny_model.bundle, with_age(cohort, age))
+        for age in (oldest + 0.2 * (oldest - youngest), oldest)
+    )
+    pd.testing.assert_series_equal(older["probability"], at_most["probability"])
+    mine = older["sample_id"] == cohort.sample_ids[0]
+    assert older.loc[mine, "flags"].str.contains("outside:age_years").all()
+    assert not at_most["flags"].str.contains("outside:age_years").any()
+
+
+def test_a_number_that_never_varied_taught_nothing_and_is_never_outside(
+    tiny_model: Any, cohort: Cohort
+) -> None:
+    bundle = tiny_model.bundle
+    edges = bundle.ensemble.plan.edges.copy()
+    edges[:] = 60.0 + 1e-4 * np.arange(edges.shape[1])
+    known, bundle.ensemble.plan = bundle.ensemble.plan, replace(bundle.ensemble.plan, edges=edges)
+    try:
+        scores = score_cohort(bundle, with_age(cohort, 90.0))
+    finally:
+        bundle.ensemble.plan = known
+    assert not scores["flags"].str.contains("outside").any()
+
+
+def test_an_unknown_number_is_not_outside(tiny_model: Any, cohort: Cohort) -> None:
+    scores = score_cohort(tiny_model.bundle, with_age(cohort, np.nan))
+    assert not scores["flags"].str.contains("outside").any()

@@ -10,13 +10,14 @@ import pytest
 from metarisk.data.cohort import Cohort
 from metarisk.models.answers import missing_variance, probabilities
 from metarisk.models.calibration import Calibration
+from metarisk.models.conformal import NO_SETS
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.models.network import Network
 from metarisk.models.scoring import content_hashes, score_cohort
 from metarisk.nn.heads import TaskLayout
 from metarisk.schema.assays import Assay
-from metarisk.schema.scores import COLUMNS
+from metarisk.schema.scores import COLUMNS, DECIDED_SETS, UNDECIDED_SETS
 
 ONE = np.arange(6)
 
@@ -137,7 +138,8 @@ def test_a_sample_of_which_nothing_is_known_is_abstained_and_its_neighbours_are_
         assays[assay] = replace(table, values=values)
     scores = score_cohort(small.bundle, replace(cohort, clinical=clinical, assays=assays))
     blank = scores["sample_id"] == cohort.sample_ids[2]
-    assert scores.loc[blank, ["probability", "lower", "upper"]].isna().all(axis=None)
+    assert scores.loc[blank, ["probability", "lower", "upper", "graph_share"]].isna().all(axis=None)
+    assert (scores.loc[blank, "conformal_set"] == "").all()
     assert scores.loc[blank, "flags"].str.startswith("abstained:nothing-measured").all()
     assert scores.loc[~blank, "probability"].notna().all()
 
@@ -203,6 +205,47 @@ def test_chunks_of_samples_give_the_same_answers(
     np.testing.assert_allclose(
         score_cohort(small.bundle, small.new_samples)["probability"], whole["probability"], atol=1e-6
     )
+
+
+def test_the_set_of_each_answer_is_told_and_an_open_one_is_flagged_in_its_own_row(small: Any) -> None:
+    scores = score_cohort(small.bundle, small.new_samples)
+    assert set(scores["conformal_set"]) <= {*DECIDED_SETS, *UNDECIDED_SETS}
+    assert set(scores["conformal_set"]) & set(DECIDED_SETS)
+    is_open = scores["conformal_set"].isin(UNDECIDED_SETS)
+    assert 0 < is_open.sum() < len(scores)
+    flagged = scores["flags"].str.split(";").map(lambda flags: "undecided" in flags)
+    pd.testing.assert_series_equal(flagged, is_open, check_names=False)
+    assert scores["probability"].notna().all()
+    assert scores["graph_share"].between(0, 1).all()
+
+
+def test_an_open_answer_is_held_back_where_the_configuration_asks_for_it(small: Any) -> None:
+    told = score_cohort(small.bundle, small.new_samples)
+    section = small.bundle.experiment.calibration.model_copy(update={"abstain": "undecided"})
+    experiment = small.bundle.experiment.model_copy(update={"calibration": section})
+    scores = score_cohort(replace(small.bundle, experiment=experiment), small.new_samples)
+    is_open = told["conformal_set"].isin(UNDECIDED_SETS)
+    assert scores.loc[is_open, ["probability", "lower", "upper", "graph_share"]].isna().all(axis=None)
+    assert (scores.loc[is_open, "conformal_set"] == "").all()
+    assert scores.loc[is_open, "flags"].str.split(";").map(lambda flags: "abstained:undecided" in flags).all()
+    pd.testing.assert_frame_equal(scores[~is_open], told[~is_open])
+
+
+def test_a_sample_without_an_assay_is_left_open_more_often(small: Any) -> None:
+    bundle = small.bundle
+    wide = {Assay.MUTATION: np.full(bundle.ensemble.plan.layout.outputs, 2.0)}
+    bundle = replace(bundle, calibration=replace(bundle.calibration, missing_spread=wide))
+    full = score_cohort(bundle, small.new_samples)
+    bare = score_cohort(bundle, without(small.new_samples, Assay.MUTATION))
+    shares = [scores["conformal_set"].isin(UNDECIDED_SETS).mean() for scores in (full, bare)]
+    assert shares[1] > shares[0]
+
+
+def test_a_model_without_limits_gives_no_sets_and_holds_nothing_back(small: Any) -> None:
+    calibration = replace(small.bundle.calibration, sets=NO_SETS)
+    scores = score_cohort(replace(small.bundle, calibration=calibration), small.new_samples.take(ONE))
+    assert (scores["conformal_set"] == "").all()
+    assert not scores["flags"].str.contains("undecided").any()
 
 
 def test_a_sample_known_only_on_the_graph_is_answered() -> None:

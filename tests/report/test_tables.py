@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metarisk.report import comparison, figures_markdown
+from metarisk.report import comparison, figures_markdown, set_comparison
 from metarisk.report.tables import figure_text, question_text
 
 COLUMNS = ("model", "endpoint", "horizon_days", "metric", "stratum", "value", "lower", "upper", "n", "events")
@@ -141,3 +141,40 @@ def test_a_figure_reads_back_to_three_digits(value: float, lower: float, upper: 
     first, interval = figure_text(value, lower, upper).split(" ")
     low, high = interval.strip("[]").split("-")
     np.testing.assert_allclose([float(first), float(low), float(high)], [value, lower, upper], atol=5.1e-4)
+
+
+def set_row(metric: str, stratum: str, value: float, endpoint: str = "site.liver") -> Row:
+    return ("metarisk", endpoint, np.nan, metric, stratum, value, value - 0.02, value + 0.02, 400, 60)
+
+
+def test_conformal_sets_are_a_row_a_question_over_all_patients() -> None:
+    figures = frame(
+        auroc("metarisk", 0.7),
+        set_row("set_coverage", "all", 0.91),
+        set_row("set_decided", "all", 0.4),
+        set_row("decided_error", "all", 0.2),
+        set_row("set_coverage", "cancer_type: LUAD", 0.5),
+        set_row("set_coverage", "with the event", 0.93),
+        set_row("set_coverage", "all", 0.95, "site.bone"),
+        set_row("set_decided", "all", 0.0, "site.bone"),
+    )
+    table = set_comparison(figures)
+    assert table is not None
+    assert [[cell.text for cell in row] for row in table.rows] == [
+        [
+            "site: liver",
+            "0.910 [0.890-0.930]",
+            "0.930 [0.910-0.950]",
+            "-",
+            "0.400 [0.380-0.420]",
+            "0.200 [0.180-0.220]",
+            "-",
+            "400 / 60",
+        ],
+        ["site: bone", "0.950 [0.930-0.970]", "-", "-", "0.000 [-0.020-0.020]", "-", "-", "400 / 60"],
+    ]
+    assert "| site: liver | 0.910 [0.890-0.930] |" in figures_markdown(figures)
+
+
+def test_figures_without_sets_have_no_such_table() -> None:
+    assert set_comparison(frame(auroc("metarisk", 0.7))) is None

@@ -27,7 +27,7 @@ def test_every_number_reads_back_to_the_same_double(scored: ScoreReport, tmp_pat
     export_csv(scored.out, tmp_path / "scores.csv")
     table, rows = read_scores(scored.out), rows_in(tmp_path / "scores.csv")
     assert list(rows[0]) == list(COLUMNS)
-    for name in ("horizon_days", "probability", "lower", "upper"):
+    for name in ("horizon_days", "probability", "lower", "upper", "graph_share"):
         numbers = [float(row[name]) if row[name] else np.nan for row in rows]
         np.testing.assert_array_equal(numbers, table[name])
     assert [row["sample_id"] for row in rows] == table["sample_id"].tolist()

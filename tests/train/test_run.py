@@ -216,3 +216,31 @@ def test_the_genes_of_a_measured_signature_keep_its_pathway_from_being_pruned(
     fractions = AssayTable(Assay.CELL_FRACTION, ids, ("circuit_2",), scores[:, :1], units)
     only = replace(cohort, assays={Assay.SIGNATURE: signature, Assay.CELL_FRACTION: fractions})
     assert measured_genes(only, FeatureSection(), small_topology) == set(small_topology.members("circuit_1"))
+
+
+def test_a_way_of_calibrating_is_chosen_in_the_configuration_and_told_where_it_cannot_be_had(
+    make: Any,
+) -> None:
+    tasks = {"timed": [], "binary": []}
+    stepped, cooled = (
+        run(make, experiment, make.cohort(experiment))
+        for method in ("isotonic", "temperature")
+        for experiment in (
+            make.experiment(calibration={"method": method}, training={"epochs": 1}, tasks=tasks),
+        )
+    )
+    assert stepped.bundle.calibration.steps == {}  # two hundred patients have no two hundred events
+    assert any(note.startswith("site.bone is calibrated by a line") for note in stepped.notes)
+    assert (cooled.bundle.calibration.offset == 0.0).all()
+    assert (cooled.bundle.calibration.slope != 1.0).all()
+    assert (stepped.bundle.calibration.offset != 0.0).any()
+
+
+def test_figures_tell_how_the_sets_did_and_the_card_repeats_them(trained: Trained) -> None:
+    mine = trained.figures[trained.figures["model"] == OURS]
+    assert {"set_coverage", "set_decided", "free_coverage"} <= set(mine["metric"])
+    bone = mine[(mine["metric"] == "set_coverage") & (mine["endpoint"] == "site.bone")]
+    assert {"all", "with the event", "without the event"} <= set(bone["stratum"])
+    everybody = float(bone.loc[bone["stratum"] == "all", "value"].iloc[0])
+    assert f"| site.bone |  | {everybody:.3f} |" in trained.bundle.card
+    assert any(note.startswith("Conformal limits of no / yes rest on") for note in trained.notes)

@@ -17,13 +17,16 @@ SHOWN = ("auroc", "calibration_error")
 
 
 def show_figures(figures: pd.DataFrame) -> None:
-    """Print one comparison a metric that the figures hold."""
-    from metarisk.report import comparison
+    """Print one comparison a metric that the figures hold, then what conformal sets came to."""
+    from metarisk.report import comparison, set_comparison
 
     held = set(figures["metric"])
     for metric in SHOWN:
         if metric in held:
             _show_comparison(comparison(figures, metric))
+    sets = set_comparison(figures)
+    if sets is not None:
+        _show_comparison(sets)
 
 
 def show_facts(facts: Mapping[str, object]) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from metarisk.config.calibration import CalibrationSection
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.config.network import NetworkSection
 from metarisk.config.section import Section
@@ -222,6 +223,7 @@ class Experiment(Section):
     tasks: TaskSection = TaskSection()
     network: NetworkSection = NetworkSection()
     training: TrainingSection = TrainingSection()
+    calibration: CalibrationSection = CalibrationSection()
     evaluation: EvaluationSection = EvaluationSection()
     gates: GateSection = GateSection()
     tracking: TrackingSection = TrackingSection()

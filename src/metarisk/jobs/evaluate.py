@@ -57,7 +57,8 @@ def evaluate(
     from metarisk.data.study import read_study
     from metarisk.jobs.opening import open_model
     from metarisk.models.answers import probabilities
-    from metarisk.train.figures import OURS, answers_of, held_out_figures
+    from metarisk.train.coverage import coverage_figures
+    from metarisk.train.figures import OURS, answers_of, held_out_figures, joined
     from metarisk.train.run import choose_samples
 
     model = open_model(bundle, tracking_uri=tracking_uri)
@@ -65,13 +66,11 @@ def evaluate(
     cohort = choose_samples(read_study(study, data_root=data_root), experiment.cohort)
     fresh, notes = _unseen(cohort, model.training_ids.contains(cohort.patient_ids))
     batch = model.transform.apply(fresh)
-    answers = answers_of(
-        probabilities(model.ensemble, model.calibration, batch, experiment.tasks.horizons_days)
-    )
+    answered = probabilities(model.ensemble, model.calibration, batch, experiment.tasks.horizons_days)
+    answers = answers_of(answered)
     groups = fresh.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
-    figures = held_out_figures(
-        {OURS: answers}, fresh.endpoints, fresh.endpoints, groups, experiment.evaluation
-    )
+    judged_on = (fresh.endpoints, fresh.endpoints, groups, experiment.evaluation)
+    figures = joined(held_out_figures({OURS: answers}, *judged_on), coverage_figures(answered, *judged_on))
     if figures.empty:
         raise InputError(
             f"{cohort.provenance.name} knows the answer to no question of {model.name}",

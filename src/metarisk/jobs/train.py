@@ -192,7 +192,9 @@ def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) ->
 
 def headline(figures: pd.DataFrame) -> dict[str, float]:
     """One metric a model, endpoint and stratum, named as MLflow allows."""
-    chosen = figures[figures["metric"].isin(["auroc", "calibration_error"]) & figures["value"].notna()]
+    ranked = figures["metric"].isin(["auroc", "calibration_error"])
+    sets = figures["metric"].isin(["set_coverage", "set_decided", "decided_error", "free_coverage"])
+    chosen = figures[(ranked | (sets & (figures["stratum"] == "all"))) & figures["value"].notna()]
     names = {}
     for row in chosen.to_dict("records"):
         horizon = "" if pd.isna(row["horizon_days"]) else f".{row['horizon_days']:g}d"

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import t as student
 
 from metarisk.features.batch import Batch
-from metarisk.models.calibration import Calibration, DoubleArray
+from metarisk.models.calibration import Calibration
+from metarisk.models.conformal import EVER, Asked, DoubleArray
 from metarisk.models.ensemble import Ensemble
+from metarisk.models.graph_share import graph_share
+from metarisk.models.risk import by_fold, incidence, interval_of, output_of, risks
+from metarisk.models.set_reading import SetReader
 
 # Under this share of an assay's columns its interval is widened and its row flagged.
 PARTLY_MEASURED = 0.5
@@ -30,7 +33,15 @@ class Probability(NamedTuple):
     horizon_days
         By when; NaN for "ever".
     value, lower, upper
-        Probability and its 95 % interval, shape (N,) each.
+        Probability and its 95 % interval, shape (N,) each: how sure the fit is of the probability.
+    kept
+        Whether "no" and "yes" are in the conformal set, shape (N, 2): what can be said of this patient.
+        None where the model has no limits for the question.
+    graph_share
+        Share of the answer that came through the graph, 0 .. 1, shape (N,); None where nobody asked.
+    free_until_days
+        Until when a share ``level`` of such patients is free of the cause, at most the last horizon, shape
+        (N,); None for yes / no endpoints.
     """
 
     endpoint: str
@@ -39,6 +50,14 @@ class Probability(NamedTuple):
     value: DoubleArray
     lower: DoubleArray
     upper: DoubleArray
+    kept: NDArray[np.bool_] | None = None
+    graph_share: DoubleArray | None = None
+    free_until_days: DoubleArray | None = None
+
+    @property
+    def asked(self) -> Asked:
+        """The question that it answers."""
+        return Asked(self.endpoint, self.cause, EVER if np.isnan(self.horizon_days) else self.horizon_days)
 
 
 def probabilities(
@@ -49,7 +68,9 @@ def probabilities(
     The value is the calibrated mean of the members' log odds. The interval says how far a fit on other
     patients of the same population would have moved it (a jackknife over the folds), widened by what each
     missing assay has been seen to change. It does not cover a shift of population, nor what makes patients
-    with the same record differ.
+    with the same record differ: a 40 % that is known to the digit leaves one patient as open as before. That
+    is what the set tells, see `metarisk.models.conformal`. No interval of the probability of one patient can
+    be had by conformal means, since nobody ever sees that probability.
 
     Parameters
     ----------
@@ -60,16 +81,29 @@ def probabilities(
     horizons_days
         Times at which dated endpoints are read.
     """
-    outputs = calibration.apply(ensemble.answers(batch)["outputs"])  # (M, N, O)
+    raw = ensemble.answers(batch)
+    outputs = calibration.apply(raw["outputs"])  # (M, N, O)
     centre = outputs.mean(axis=0)
-    half = _half_width(outputs, ensemble.folds, missing_variance(calibration, batch))  # (N, O)
+    extra = missing_variance(calibration, batch)  # (N, O)
+    half = _half_width(outputs, ensemble.folds, extra)
     layout = ensemble.plan.layout
     answers = [
         _yes_no(endpoint, centre[:, column], half[:, column]) for column, endpoint in enumerate(layout.binary)
     ]
     for endpoint in layout.timed:
         answers += _dated(ensemble, endpoint, centre, half, horizons_days)
-    return answers
+    bias = [member.bias.detach().cpu().numpy() for member in ensemble.networks]
+    share = graph_share(raw["outputs"], raw["graph"], bias)
+    risk = risks(ensemble, calibration, by_fold(raw["outputs"], ensemble.folds), horizons_days)
+    reader = SetReader(calibration.sets, layout, calibration.sets.group_of(batch), np.sqrt(extra))
+    return [
+        answer._replace(
+            kept=reader.kept(answer.asked, risk),
+            graph_share=share[:, output_of(layout, answer.asked)],
+            free_until_days=reader.free_until(answer.asked, risk),
+        )
+        for answer in answers
+    ]
 
 
 def missing_variance(calibration: Calibration, batch: Batch) -> DoubleArray:
@@ -131,19 +165,9 @@ def _dated(
         for direction in (0.0, -1.0, 1.0):
             moved = centre.copy()
             moved[:, start + index] += direction * half[:, start + index]
-            bounds.append(_incidence(ensemble, endpoint, moved)[..., index])  # (N, K)
+            bounds.append(incidence(ensemble, endpoint, moved)[..., index])  # (N, K)
         for horizon in horizons_days:
-            column = int(np.searchsorted(layout.bin_edges_days[endpoint], horizon - 1e-6))
-            column = min(column, bounds[0].shape[1] - 1)
+            column = interval_of(layout, endpoint, horizon)
             value, lower, upper = (bound[:, column] for bound in bounds)
             answers.append(Probability(endpoint, cause, horizon, value, lower, upper))
     return answers
-
-
-@torch.no_grad()
-def _incidence(ensemble: Ensemble, endpoint: str, outputs: DoubleArray) -> DoubleArray:
-    """Cumulative incidence under the members' mean hazard baseline, shape (N, K, J)."""
-    inputs = torch.from_numpy(outputs.astype(np.float32))
-    incidence = torch.stack([member.cpu().incidence(inputs, endpoint) for member in ensemble.networks])
-    mean: NDArray[np.float64] = incidence.mean(dim=0).double().numpy()
-    return mean

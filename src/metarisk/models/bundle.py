@@ -20,7 +20,7 @@ from metarisk.models.fingerprint import TrainingIds
 from metarisk.pathways.topology import Topology
 
 FORMAT = "metarisk.bundle"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 
 

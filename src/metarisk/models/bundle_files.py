@@ -18,6 +18,7 @@ from metarisk.features.standardise import AssayScale
 from metarisk.features.transform import FeatureTransform
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.calibration import Calibration
+from metarisk.models.conformal_file import sets_of_tree, tree_of_sets
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.models.network import Network, NetworkPlan
@@ -28,7 +29,7 @@ from metarisk.schema.assays import Assay
 
 EXPERIMENT, LAYOUT, TRANSFORM = "experiment.json", "layout.json", "transform.json"
 SCALES, PLAN, WEIGHTS = "scales.safetensors", "plan.safetensors", "weights.safetensors"
-CALIBRATION, TRAINING_IDS = "calibration.safetensors", "training_ids.json"
+CALIBRATION, SETS, TRAINING_IDS = "calibration.safetensors", "conformal.json", "training_ids.json"
 PROVENANCE, FIGURES, CARD, TOPOLOGY = "provenance.json", "figures.json", "card.md", "topology"
 
 
@@ -47,6 +48,7 @@ def write_files(bundle: ModelBundle, folder: Path) -> None:
     }
     save_weights(weights, folder / WEIGHTS)
     _write_calibration(bundle.calibration, folder / CALIBRATION)
+    _write_json(folder / SETS, tree_of_sets(bundle.calibration.sets))
     ids = bundle.training_ids
     _write_json(folder / TRAINING_IDS, {"salt": ids.salt, "digests": ids.digests})
     _write_json(folder / PROVENANCE, bundle.provenance)
@@ -68,7 +70,7 @@ def read_files(folder: Path) -> ModelBundle:
         topology=topology,
         transform=transform,
         ensemble=Ensemble(plan, topology, _read_members(plan, topology, folder), experiment.training.folds),
-        calibration=_read_calibration(folder / CALIBRATION),
+        calibration=_read_calibration(folder),
         training_ids=TrainingIds(ids["salt"], tuple(ids["digests"])),
         provenance=_read_json(folder / PROVENANCE),
         figures=tuple(_read_json(folder / FIGURES)),
@@ -137,17 +139,20 @@ def _layout_of(tree: Mapping[str, Any]) -> TaskLayout:
 def _write_calibration(calibration: Calibration, path: Path) -> None:
     arrays = {"slope": np.asarray(calibration.slope), "offset": np.asarray(calibration.offset)}
     arrays |= {f"missing.{assay.value}": spread for assay, spread in calibration.missing_spread.items()}
+    arrays |= {f"steps.{column}": np.ascontiguousarray(knots) for column, knots in calibration.steps.items()}
     save_file(arrays, path)
 
 
-def _read_calibration(path: Path) -> Calibration:
-    arrays = load_file(path)
-    missing = {
-        Assay(name.removeprefix("missing.")): array
-        for name, array in arrays.items()
-        if name.startswith("missing.")
-    }
-    return Calibration(arrays["slope"], arrays["offset"], missing)
+def _read_calibration(folder: Path) -> Calibration:
+    arrays = load_file(folder / CALIBRATION)
+    missing = {Assay(name): spread for name, spread in _under("missing.", arrays).items()}
+    steps = {int(name): knots for name, knots in _under("steps.", arrays).items()}
+    sets = sets_of_tree(_read_json(folder / SETS))
+    return Calibration(arrays["slope"], arrays["offset"], missing, steps, sets)
+
+
+def _under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _write_json(path: Path, tree: Any) -> None:

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 from torch import Tensor
 
 from metarisk.features.batch import Targets
 from metarisk.losses.masked import discrete_hazard_loss
+from metarisk.models.conformal import NO_SETS, ConformalSets, DoubleArray
 from metarisk.models.network import Network
 from metarisk.nn.heads import TaskLayout
 from metarisk.schema.assays import Assay
 
 MIN_EVENTS = 10
+ISOTONIC_EVENTS = 200
+SMALLEST_STEP = 10
 SLOPE_RANGE = (0.1, 3.0)
 
-DoubleArray = NDArray[np.float64]
+Method = Literal["platt", "temperature", "isotonic"]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Straight lines on the log odds, one an output, and what a missing assay costs.
+    """Rising curves on the log odds, one an output, what a missing assay costs, and limits of sets.
 
     Attributes
     ----------
@@ -35,24 +39,45 @@ class Calibration:
         as they are.
     missing_spread
         Assay -> standard deviation of what its absence does to each calibrated output, shape (O,).
+    steps
+        Output -> knots of the curve that stands in place of its line, log odds before and after, shape (2, J)
+        each; straight between knots, level beyond them.
+    sets
+        What decides the conformal sets.
     """
 
     slope: DoubleArray
     offset: DoubleArray
     missing_spread: Mapping[Assay, DoubleArray]
+    steps: Mapping[int, DoubleArray] = field(default_factory=dict)
+    sets: ConformalSets = NO_SETS
 
     def apply(self, outputs: NDArray[np.float32]) -> DoubleArray:
         """Calibrated outputs, shape (..., O) to (..., O)."""
-        return outputs * self.slope + self.offset
+        calibrated = outputs * self.slope + self.offset
+        for column, (before, after) in self.steps.items():
+            calibrated[..., column] = np.interp(outputs[..., column], before, after)
+        return calibrated
 
 
 def fit_calibration(
-    held_out: NDArray[np.float32], targets: Targets, layout: TaskLayout, baseline: Network
+    held_out: NDArray[np.float32],
+    targets: Targets,
+    layout: TaskLayout,
+    baseline: Network,
+    method: Method = "platt",
 ) -> Calibration:
-    """Fit one line an output on predictions that their network did not see.
+    """Fit one curve an output on predictions that their network did not see.
 
-    Logistic recalibration (Platt scaling) of each yes / no endpoint, with Platt's smoothed targets; for dated
-    endpoints the same line on each cause's level, fitted on the likelihood of the hazards.
+    Of each yes / no endpoint by the method asked for; for dated endpoints a line on each cause's level,
+    fitted on the likelihood of the hazards.
+
+    * ``platt``: logistic recalibration with Platt's smoothed targets (Platt, Probabilistic outputs for
+      support vector machines, 1999).
+    * ``temperature``: its slope alone (Guo et al., On calibration of modern neural networks, 2017).
+    * ``isotonic``: the rising steps of least squares (Zadrozny and Elkan, Transforming classifier scores into
+      accurate multiclass probability estimates, 2002), joined by straight lines, for an endpoint with
+      `ISOTONIC_EVENTS` events and as many non-events; ``platt`` for the others.
 
     Parameters
     ----------
@@ -64,24 +89,44 @@ def fit_calibration(
         The questions.
     baseline
         A member whose hazard baselines stand for the ensemble's.
+    method
+        Of the yes / no endpoints.
     """
     slope, offset = np.ones(layout.outputs), np.zeros(layout.outputs)
+    steps: dict[int, DoubleArray] = {}
     for column in range(len(layout.binary)):
-        slope[column], offset[column] = _platt(held_out[:, column], targets.binary[:, column])
+        known = ~np.isnan(targets.binary[:, column])
+        logit, label = held_out[known, column].astype(np.float64), targets.binary[known, column]
+        if method == "isotonic" and _rarer(label) >= ISOTONIC_EVENTS:
+            steps[column] = _isotonic(logit, label.astype(np.float64))
+        elif _rarer(label) >= MIN_EVENTS:
+            fit = _temperature if method == "temperature" else _platt
+            slope[column], offset[column] = fit(logit, label.astype(np.float64))
     for endpoint, causes in layout.timed.items():
         start = layout.columns(endpoint).start
         lines = _hazard_lines(held_out, targets, endpoint, baseline)
         slope[start : start + len(causes)], offset[start : start + len(causes)] = lines
-    return Calibration(slope, offset, {})
+    return Calibration(slope, offset, {}, steps)
 
 
-def _platt(logit: NDArray[np.float32], label: NDArray[np.float32]) -> tuple[float, float]:
-    known = ~np.isnan(label)
-    x, y = logit[known].astype(np.float64), label[known].astype(np.float64)
-    positives, negatives = y.sum(), len(y) - y.sum()
-    if min(positives, negatives) < MIN_EVENTS:
-        return 1.0, 0.0
-    smoothed = np.where(y == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+def calibration_in_words(calibration: Calibration, layout: TaskLayout, method: Method) -> Iterator[str]:
+    """Yes / no endpoints that isotonic calibration was asked of and that have a line, one sentence each."""
+    if method == "isotonic":
+        for column, endpoint in enumerate(layout.binary):
+            if column not in calibration.steps:
+                yield (
+                    f"{endpoint} is calibrated by a line: an isotonic curve needs {ISOTONIC_EVENTS} events "
+                    "and as many non-events."
+                )
+
+
+def _rarer(label: NDArray[np.float32]) -> int:
+    return int(min((label == 1).sum(), (label == 0).sum()))
+
+
+def _platt(x: DoubleArray, y: DoubleArray) -> tuple[float, float]:
+    low, high = _bounds(y)
+    smoothed = np.where(y == 1, high, low)
 
     def loss(line: DoubleArray) -> float:
         z = line[0] * x + line[1]
@@ -93,6 +138,48 @@ def _platt(logit: NDArray[np.float32], label: NDArray[np.float32]) -> tuple[floa
 
     fitted = minimize(loss, [1.0, 0.0], jac=gradient, method="L-BFGS-B", bounds=[SLOPE_RANGE, (None, None)])
     return float(fitted.x[0]), float(fitted.x[1])
+
+
+def _temperature(x: DoubleArray, y: DoubleArray) -> tuple[float, float]:
+    def loss(slope: float) -> float:
+        return float(np.mean(np.logaddexp(0.0, slope * x) - y * slope * x))
+
+    fitted = minimize_scalar(loss, bounds=SLOPE_RANGE, method="bounded", options={"xatol": 1e-6})
+    return float(fitted.x), 0.0
+
+
+def _isotonic(x: DoubleArray, y: DoubleArray) -> DoubleArray:
+    """Knots at the middle of each step: mean log odds of its patients, and its share of events, (2, J).
+
+    Steps of under `SMALLEST_STEP` patients join the one below, so that no knot is a patient's own.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
+    value = IsotonicRegression().fit_transform(x, y)
+    step = np.cumsum(np.diff(value, prepend=value[0]) > 0)
+    step = _joined(np.bincount(step))[step]
+    n = np.bincount(step)
+    share = np.clip(np.bincount(step, weights=y) / n, *_bounds(y))
+    return np.stack([np.bincount(step, weights=x) / n, np.log(share / (1.0 - share))])
+
+
+def _joined(sizes: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number of the larger step that each step becomes a part of, shape (steps,)."""
+    joined = np.zeros(len(sizes), dtype=np.intp)
+    number, filled = 0, 0
+    for at, size in enumerate(sizes):
+        full = filled >= SMALLEST_STEP and sizes[at:].sum() >= SMALLEST_STEP
+        number, filled = (number + 1, size) if full else (number, filled + size)
+        joined[at] = number
+    return joined
+
+
+def _bounds(label: DoubleArray) -> tuple[float, float]:
+    """Platt's targets of "no" and "yes": as near to 0 and 1 as so many patients can tell."""
+    positives, negatives = label.sum(), len(label) - label.sum()
+    return float(1 / (negatives + 2)), float((positives + 1) / (positives + 2))
 
 
 def _hazard_lines(

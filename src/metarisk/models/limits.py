@@ -11,6 +11,10 @@ from metarisk.models.bundle import ModelBundle
 
 NOTHING_MEASURED = "abstained:nothing-measured"
 NEVER_MET = "abstained:never-met:{}"
+FAR_OUTSIDE = "abstained:far-outside:{}"
+
+# Edges of a number that never varied are set apart by rounding alone, see `quantile_edges`.
+NO_RANGE = 0.02
 
 # Another value of one of these is another disease or another drug, not a detail of the same one.
 DEFINING = ("cancer_type", "primary_site", "therapy_class")
@@ -20,9 +24,13 @@ def reasons_to_abstain(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> NDA
     """Why a sample is not answered, empty text where it is, shape (N,).
 
     ``abstained:nothing-measured``, or ``abstained:never-met:<column>`` where its cancer type, primary site or
-    class of drug was not kept by training and no training patient was of the "other" kind either.
+    class of drug was not kept by training and no training patient was of the "other" kind either, or
+    ``abstained:far-outside:<column>`` where a clinical number is beyond the training patients' by more than
+    their whole range.
     """
     reasons = np.full(len(cohort), "", dtype=object)
+    for column, distance in beyond_range(bundle, batch).items():
+        reasons[distance > 1.0] = FAR_OUTSIDE.format(column)
     for column, strange in never_met(bundle, cohort).items():
         reasons[strange] = NEVER_MET.format(column)
     reasons[nothing_measured(batch)] = NOTHING_MEASURED
@@ -35,6 +43,22 @@ def nothing_measured(batch: Batch) -> NDArray[np.bool_]:
     for entry in batch.assays.values():
         blank &= ~entry.measured.any(axis=1)
     return blank
+
+
+def beyond_range(bundle: ModelBundle, batch: Batch) -> dict[str, NDArray[np.float64]]:
+    """Clinical number -> how far beyond the training patients' a sample's is, in ranges of theirs, (N,).
+
+    0 inside, and where it is unknown. The network reads such a number as the nearest that it was taught. A
+    number that was the same in every training patient taught it nothing and is never beyond.
+    """
+    plan = bundle.ensemble.plan
+    beyond = {}
+    for column, edges in zip(plan.number_columns, plan.edges.astype(np.float64), strict=True):
+        value, span = batch.flat[:, column].astype(np.float64), edges[-1] - edges[0]
+        if span > NO_RANGE:
+            away = np.maximum(edges[0] - value, value - edges[-1]) / span
+            beyond[plan.groups[column]] = np.nan_to_num(np.maximum(away, 0.0))
+    return beyond
 
 
 def never_met(bundle: ModelBundle, cohort: Cohort) -> dict[str, NDArray[np.bool_]]:

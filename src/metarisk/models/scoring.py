@@ -13,11 +13,15 @@ from metarisk.data.cohort import Cohort
 from metarisk.features.batch import Batch
 from metarisk.models.answers import PARTLY_MEASURED, Probability, probabilities
 from metarisk.models.bundle import ModelBundle
-from metarisk.models.limits import reasons_to_abstain
+from metarisk.models.conformal import set_text
+from metarisk.models.limits import beyond_range, reasons_to_abstain
 from metarisk.schema.endpoints import task_of
-from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS
+from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS, UNDECIDED_SETS
 
 NOT_TRAINED = "abstained:not-trained"
+# Beyond the training range by less than this share of it is a rounding of single precision.
+BARELY = 1e-6
+UNDECIDED, HELD_BACK = "undecided", "abstained:undecided"
 
 
 def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
@@ -25,7 +29,9 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
 
     A question the model was not trained on is answered with a null probability and the flag
     ``abstained:not-trained``; a sample that the model has no right to answer, with one of
-    `metarisk.models.limits.reasons_to_abstain`.
+    `metarisk.models.limits.reasons_to_abstain`. An answer whose conformal set holds both yes and no, or
+    neither, has the flag ``undecided`` and keeps its probability, or is held back as ``abstained:undecided``
+    where the configuration asks for that.
 
     Returns
     -------
@@ -38,7 +44,8 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     horizons = bundle.experiment.tasks.horizons_days
     answers = probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
     reasons = reasons_to_abstain(bundle, cohort, batch)
-    parts = [_answered(cohort, answer, reasons) for answer in answers]
+    held_back = bundle.experiment.calibration.abstain == "undecided"
+    parts = [_answered(cohort, answer, reasons, held_back) for answer in answers]
     parts += [_abstained(cohort, question) for question in _unanswered(answers)]
     table = pd.concat(parts, ignore_index=True)
     table = table.sort_values("row", kind="stable", ignore_index=True)
@@ -59,8 +66,9 @@ def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[
 
     ``missing:<assay>``, ``unit:<assay>`` (missing because training never saw such units), ``partial:<assay>``
     (under half of the model's genes: the interval is wider), ``too-few:<assay>`` (so few that they are not
-    read, so missing too), ``other:<column>`` (a value that training did not keep),
-    ``unknown:<column>``, ``training-patient``.
+    read, so missing too), ``other:<column>`` (a value that training did not keep), ``unknown:<column>``,
+    ``outside:<column>`` (a clinical number that no training patient reached: read as the nearest of theirs),
+    ``training-patient``.
     """
     seen_before = bundle.training_ids.contains(cohort.patient_ids)
     other = bundle.transform.unknown_levels(cohort)
@@ -68,6 +76,7 @@ def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[
     unscaled, scraps = bundle.transform.unscaled(cohort), bundle.transform.too_few(cohort)
     columns = bundle.transform.numeric
     unknown = {name: np.isnan(batch.flat[:, at]) for name, at in bundle.transform.first_columns().items()}
+    outside = beyond_range(bundle, batch)
     for row in range(len(cohort)):
         flags = ["training-patient"] if seen_before[row] else []
         flags += [f"missing:{name}" for name, share in measured.items() if share[row] == 0.0]
@@ -76,6 +85,7 @@ def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[
         flags += [f"partial:{name}" for name, share in measured.items() if 0.0 < share[row] < PARTLY_MEASURED]
         flags += [f"other:{name}" for name, rare in other.items() if rare[row]]
         flags += [f"unknown:{name}" for name in (*columns, *other) if unknown[name][row]]
+        flags += [f"outside:{name}" for name, distance in outside.items() if distance[row] > BARELY]
         yield FLAG_SEPARATOR.join(flags)
 
 
@@ -93,15 +103,22 @@ def content_hashes(batch: Batch) -> list[str]:
     return hashes
 
 
-def _answered(cohort: Cohort, answer: Probability, reasons: NDArray[np.object_]) -> pd.DataFrame:
+def _answered(
+    cohort: Cohort, answer: Probability, reasons: NDArray[np.object_], held_back: bool
+) -> pd.DataFrame:
     task, target = task_of(answer.endpoint)
-    blank = reasons != ""
+    text = np.full(len(cohort), "", dtype=object) if answer.kept is None else set_text(answer.kept)
+    undecided = np.isin(text, UNDECIDED_SETS)
+    own = np.where(undecided & (reasons == ""), HELD_BACK if held_back else UNDECIDED, reasons)
+    blank = (reasons != "") | (undecided & held_back)
     known = {
         name: np.where(blank, np.nan, values)
         for name, values in (
             ("probability", answer.value),
             ("lower", answer.lower),
             ("upper", answer.upper),
+            ("free_until_days", np.nan if answer.free_until_days is None else answer.free_until_days),
+            ("graph_share", np.nan if answer.graph_share is None else answer.graph_share),
         )
     }
     return pd.DataFrame(
@@ -112,7 +129,8 @@ def _answered(cohort: Cohort, answer: Probability, reasons: NDArray[np.object_])
             "target": answer.cause or target,
             "horizon_days": answer.horizon_days,
             **known,
-            "flags": reasons,
+            "conformal_set": np.where(blank, "", text),
+            "flags": own,
         }
     )
 
@@ -133,6 +151,9 @@ def _abstained(cohort: Cohort, question: str) -> pd.DataFrame:
             "probability": np.nan,
             "lower": np.nan,
             "upper": np.nan,
+            "conformal_set": "",
+            "free_until_days": np.nan,
+            "graph_share": np.nan,
             "flags": NOT_TRAINED,
         }
     )

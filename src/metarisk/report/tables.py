@@ -25,6 +25,15 @@ TITLES = {
     "average_precision": "average precision",
     "calibration_error": "calibration error",
 }
+# Title, metric and stratum of what is shown of conformal sets.
+SET_COLUMNS = (
+    ("coverage", "set_coverage", "all"),
+    ("with the event", "set_coverage", "with the event"),
+    ("without it", "set_coverage", "without the event"),
+    ("decided", "set_decided", "all"),
+    ("wrong of the decided", "decided_error", "all"),
+    ("free as long as told", "free_coverage", "all"),
+)
 DIFFERENCE = "_difference"
 DECIMALS = 3
 KEY = ["endpoint", "horizon_days", "stratum"]
@@ -85,10 +94,27 @@ def comparison(figures: pd.DataFrame, metric: str = "auroc") -> Comparison:
     return Comparison(_title(metric), ("question", *models, *lead, "n / events"), rows)
 
 
+def set_comparison(figures: pd.DataFrame) -> Comparison | None:
+    """What conformal sets came to over all patients, a row a question; None where the figures hold none.
+
+    The columns: coverage, also by the true answer (each should be near the level), share decided, and errors
+    among the decided.
+    """
+    shown = figures[figures["metric"].isin([metric for _, metric, _ in SET_COLUMNS])]
+    if not len(shown):
+        return None
+    asked = _with_key(shown.assign(within=shown["stratum"], stratum=""))
+    rows = tuple(_set_row(part) for _, part in asked.groupby("key", sort=False))
+    header = ("question", *(title for title, _, _ in SET_COLUMNS), "n / events")
+    return Comparison("conformal sets, held-out patients", header, rows)
+
+
 def figures_markdown(figures: pd.DataFrame, metrics: Iterable[str] = ("auroc", "calibration_error")) -> str:
     """Markdown tables of the figures, one a metric that they hold; the best of each row is bold."""
     held = set(figures["metric"])
     tables = [comparison(figures, metric) for metric in metrics if metric in held]
+    sets = set_comparison(figures)
+    tables += [sets] if sets is not None else []
     return "\n\n".join(_markdown(table) for table in tables) + ("\n" if tables else "")
 
 
@@ -149,11 +175,22 @@ def _lead(values: Mapping[str, float], ours: str, gaps: pd.DataFrame, better: in
     return _figure(gaps, f"{ours} - {hardest}", signed=True)
 
 
-def _figure(part: pd.DataFrame, model: str, *, signed: bool = False) -> str:
-    if model not in part.index:
+def _figure(part: pd.DataFrame, row: str, *, signed: bool = False) -> str:
+    if row not in part.index:
         return "-"
-    value, lower, upper = (float(part[name][model]) for name in ("value", "lower", "upper"))
+    value, lower, upper = (float(part[name][row]) for name in ("value", "lower", "upper"))
     return figure_text(value, lower, upper, signed=signed)
+
+
+def _set_row(part: pd.DataFrame) -> tuple[Cell, ...]:
+    """A question's figures of conformal sets."""
+    of_all = part[part["within"] == "all"].iloc[0]
+    question = question_text(str(of_all["endpoint"]), float(of_all["horizon_days"]), "all")
+    cells = [
+        Cell(_figure(part[part["within"] == stratum].set_index("metric"), metric))
+        for _, metric, stratum in SET_COLUMNS
+    ]
+    return (Cell(question), *cells, Cell(f"{_count(of_all['n'])} / {_count(of_all['events'])}"))
 
 
 def _shown(value: float) -> float:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 # A probability is of the target within the horizon (ever, when the horizon is null):
-# higher is worse for sites and metastasis, better for response.
+# higher is worse for sites and metastasis, better for response. Its interval says how sure the fit is of it;
+# the conformal set what can be said of this patient. Of a dated event such patients are free until
+# free_until_days at least (the last horizon at most), at the level of the sets. Of the answer, graph_share
+# came through the graph.
 COLUMNS: tuple[str, ...] = (
     "sample_id",
     "task",
@@ -12,6 +15,9 @@ COLUMNS: tuple[str, ...] = (
     "probability",
     "lower",
     "upper",
+    "conformal_set",
+    "free_until_days",
+    "graph_share",
     "flags",
     "model_name",
     "model_version",
@@ -25,7 +31,13 @@ DTYPES: dict[str, str] = {
     "probability": "float64",
     "lower": "float64",
     "upper": "float64",
+    "free_until_days": "float64",
+    "graph_share": "float64",
 }
+
+# Answers that cannot be ruled out; empty text where there is no answer.
+DECIDED_SETS: tuple[str, ...] = ("yes", "no")
+UNDECIDED_SETS: tuple[str, ...] = ("yes or no", "none")
 
 QUESTIONS: tuple[str, ...] = ("site", "metastasis", "response")
 

@@ -26,6 +26,8 @@ def model_card(
         "\n".join(f"- {key.replace('_', ' ')}: {value}" for key, value in provenance.items()),
         "## Held-out figures (AUROC, patient bootstrap 95 % interval)",
         _table(auroc),
+        "## Conformal sets, held out",
+        _sets_table(figures),
         "## What to know",
         "\n".join(f"- {note}" for note in (*notes, *_LIMITS)),
     ]
@@ -35,6 +37,7 @@ def model_card(
 _LIMITS = (
     "Probabilities are calibrated on the training study; another population shifts them.",
     "The interval covers refitting on other patients of the same population and missing assays, not a shift.",
+    "The conformal set says what can be said of one patient; a narrow interval does not decide a patient.",
     "Associations are not causes.",
 )
 
@@ -49,4 +52,22 @@ def _table(auroc: pd.DataFrame) -> str:
         figure = f"{row['value']:.3f} [{row['lower']:.3f}-{row['upper']:.3f}]"
         cells = (row["model"], row["endpoint"], horizon, row["stratum"], figure, row["n"], row["events"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def _sets_table(figures: pd.DataFrame) -> str:
+    """Coverage, share decided and errors among the decided of each question, over all patients."""
+    lines = [
+        "| endpoint | horizon (days) | coverage | decided | wrong of the decided |",
+        "|---|---|---|---|---|",
+    ]
+    everybody = figures[figures["stratum"] == "all"]
+    metrics = ("set_coverage", "set_decided", "decided_error")
+    for _, part in everybody.groupby(["endpoint", "horizon_days"], sort=False, dropna=False):
+        found = part[part["metric"].isin(metrics)].set_index("metric")["value"]
+        if len(found):
+            endpoint, horizon = part["endpoint"].iloc[0], float(part["horizon_days"].iloc[0])
+            by = "" if np.isnan(horizon) else f"{horizon:g}"
+            cells = [f"{found[name]:.3f}" if name in found else "-" for name in metrics]
+            lines.append(f"| {' | '.join((endpoint, by, *cells))} |")
     return "\n".join(lines)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from metarisk.config.experiment import Experiment
 from metarisk.features.batch import Batch
-from metarisk.models.answers import probabilities
+from metarisk.models.answers import Probability, probabilities
 from metarisk.pathways.controls import rewired
 from metarisk.pathways.topology import Topology
 from metarisk.schema.endpoints import event_column, time_column
@@ -41,8 +41,12 @@ def network_control(name: str, topology: Topology, experiment: Experiment) -> tu
 
 def model_answers(learned: Learned, batch: Batch, experiment: Experiment) -> Answers:
     """Answers of a calibrated ensemble."""
-    horizons = experiment.tasks.horizons_days
-    return answers_of(probabilities(learned.ensemble, learned.calibration, batch, horizons))
+    return answers_of(probabilities_of(learned, batch, experiment))
+
+
+def probabilities_of(learned: Learned, batch: Batch, experiment: Experiment) -> list[Probability]:
+    """The same with intervals, sets and the graph's share."""
+    return probabilities(learned.ensemble, learned.calibration, batch, experiment.tasks.horizons_days)
 
 
 def baseline_answers(

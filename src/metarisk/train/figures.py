@@ -130,6 +130,12 @@ def held_out_figures(
     return pd.DataFrame(rows, columns=list(FIGURE_COLUMNS))
 
 
+def joined(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Tables of figures one under the other; empty ones add nothing."""
+    filled = [table for table in tables if len(table)]
+    return pd.concat(filled, ignore_index=True) if filled else tables[0]
+
+
 def _figures_of(
     answers: Mapping[str, DoubleArray], judged: Judged, groups: pd.DataFrame, section: EvaluationSection
 ) -> Iterator[dict[str, Any]]:

@@ -16,10 +16,11 @@ from metarisk.data.split import patient_folds
 from metarisk.features.batch import Batch, Targets
 from metarisk.features.targets import targets_of
 from metarisk.features.transform import FeatureTransform
-from metarisk.models.calibration import Calibration, fit_calibration
+from metarisk.models.calibration import Calibration, calibration_in_words, fit_calibration
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.network import Network
 from metarisk.models.planning import fit_flat, plan_network
+from metarisk.models.set_fitting import HeldOutSamples, fit_sets, sets_in_words
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
@@ -118,13 +119,10 @@ def learn(
         _send(network, told[share.member], teams.leader(share.member), on_epoch)
         held_out.add(Ensemble(plan, topology, [network]), training_set.batch, share.valid)
     members = [fitted[share.member] for share in shares]
-    calibration = fit_calibration(held_out.outputs, training_set.targets, training_set.layout, members[0])
-    spread = held_out.missing_spread(training_set.batch, calibration.slope)
-    return Learned(
-        training_set.transform,
-        Ensemble(plan, topology, members, training.folds),
-        replace(calibration, missing_spread=spread),
-    )
+    ensemble = Ensemble(plan, topology, members, training.folds)
+    calibration = calibrate(training_set, ensemble, held_out.outputs, experiment)
+    spread = held_out.missing_spread(training_set.batch, calibration)
+    return Learned(training_set.transform, ensemble, replace(calibration, missing_spread=spread))
 
 
 def _shares(
@@ -160,6 +158,33 @@ def _send(network: Network, told: list[Epoch], leader: int, on_epoch: OnEpoch) -
             on_epoch(Epoch(int(member), int(epoch), train, valid, bool(best), seconds))
 
 
+def calibrate(
+    training_set: TrainingSet, ensemble: Ensemble, held_out: NDArray[np.float32], experiment: Experiment
+) -> Calibration:
+    """Curves and conformal limits from outputs of members that did not see the sample, shape (N, O)."""
+    calibration = fit_calibration(
+        held_out,
+        training_set.targets,
+        training_set.layout,
+        ensemble.networks[0],
+        experiment.calibration.method,
+    )
+    cohort = training_set.cohort
+    seen = HeldOutSamples(held_out, training_set.batch, cohort.endpoints, cohort.patient_ids)
+    return replace(
+        calibration, sets=fit_sets(ensemble, calibration, training_set.transform, seen, experiment)
+    )
+
+
+def in_words(learned: Learned, experiment: Experiment) -> tuple[str, ...]:
+    """What a reader of the calibration must know: which endpoints and groups could not have their own."""
+    layout, section = learned.ensemble.plan.layout, experiment.calibration
+    return (
+        *calibration_in_words(learned.calibration, layout, section.method),
+        *sets_in_words(learned.calibration.sets, section.within),
+    )
+
+
 def without_graph(experiment: Experiment) -> Experiment:
     """The same experiment with the graph path left out: the no-graph control."""
     section: NetworkSection = experiment.network.model_copy(update={"graph": False})
@@ -193,11 +218,12 @@ class _HeldOut:
         for assay, total in self.without.items():
             total[rows] += member.answers(part, frozenset({assay}))["outputs"][0] / self.seeds
 
-    def missing_spread(self, batch: Batch, slope: NDArray[np.float64]) -> dict[Assay, NDArray[np.float64]]:
+    def missing_spread(self, batch: Batch, calibration: Calibration) -> dict[Assay, NDArray[np.float64]]:
         """Root mean square change of each calibrated output where an assay that was there is taken away."""
         spread = {}
         for assay, without in self.without.items():
             has = batch.assays[assay].measured.any(axis=1)
-            change = (self.outputs[has] - without[has]) * slope
-            spread[assay] = np.sqrt(np.square(change).mean(axis=0)) if has.any() else np.zeros(len(slope))
+            change = calibration.apply(self.outputs[has]) - calibration.apply(without[has])
+            nothing = np.zeros(self.outputs.shape[1])
+            spread[assay] = np.sqrt(np.square(change).mean(axis=0)) if has.any() else nothing
         return spread

@@ -22,10 +22,17 @@ from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
 from metarisk.train.card import model_card
 from metarisk.train.checkpoint import Checkpoints
-from metarisk.train.controls import BASELINES, baseline_answers, model_answers, network_control
-from metarisk.train.figures import OURS, held_out_figures
+from metarisk.train.controls import (
+    BASELINES,
+    baseline_answers,
+    model_answers,
+    network_control,
+    probabilities_of,
+)
+from metarisk.train.coverage import coverage_figures
+from metarisk.train.figures import OURS, Answers, answers_of, held_out_figures, joined
 from metarisk.train.fit import Epoch
-from metarisk.train.members import Learned, TrainingSet, learn
+from metarisk.train.members import Learned, TrainingSet, in_words, learn
 from metarisk.train.tasks import learnable_layout
 
 OnModelEpoch = Callable[[str, Epoch], None]
@@ -112,7 +119,8 @@ def train_model(
     fitted = fit_networks(experiment, cohort, topology, on_epoch, checkpoints)
     training_set, test, ours = fitted.training_set, fitted.test, fitted.learned[OURS]
     batch = training_set.transform.apply(test)
-    models = {OURS: model_answers(ours, batch, experiment)}
+    answered = probabilities_of(ours, batch, experiment)
+    models: dict[str, Answers] = {OURS: answers_of(answered)}
     for name in experiment.evaluation.controls:
         models[name] = (
             model_answers(fitted.learned[name], batch, experiment)
@@ -120,9 +128,8 @@ def train_model(
             else baseline_answers(name, training_set, experiment, batch)
         )
     groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
-    figures = held_out_figures(
-        models, test.endpoints, training_set.cohort.endpoints, groups, experiment.evaluation
-    )
+    judged_on = (test.endpoints, training_set.cohort.endpoints, groups, experiment.evaluation)
+    figures = joined(held_out_figures(models, *judged_on), coverage_figures(answered, *judged_on))
     provenance = _provenance(cohort, training_set.cohort, test)
     bundle = ModelBundle(
         experiment=experiment,
@@ -170,6 +177,7 @@ def fit_networks(
     }
     if experiment.network.graph and not levels_on_graph(learned[OURS].ensemble.plan):
         notes = (*notes, OFF_THE_GRAPH)
+    notes = (*notes, *in_words(learned[OURS], experiment))
     return Fitted(training_set, test, topology, learned, notes)
 
 
