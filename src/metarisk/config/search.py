@@ -67,6 +67,11 @@ class Span(Section):
         """Values that a field must accept for all between them to be accepted."""
         return (self.low, self.high, *(() if self.step is None else (self.low + self.step,)))
 
+    def holds(self, value: float) -> bool:
+        """True for a value between the ends, on a step where there are steps."""
+        steps = (value - self.low) / self.step if self.step else 0.0
+        return self.low <= value <= self.high and abs(steps - round(steps)) < 1e-9
+
 
 class Choices(Section):
     """One of several values.
