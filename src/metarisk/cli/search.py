@@ -51,21 +51,21 @@ def search(
         show_figures(result.trained.figures)
     show_notes(result.notes)
     counts = result.trials["state"].value_counts()
-    show_facts(
-        {
-            "trials": ", ".join(f"{number} {state}" for state, number in counts.items()),
-            "best": f"trial {result.best}, {result.metric} {shown['value'].iloc[0]:.4f} on the inner folds",
-            "settings": ", ".join(
-                f"{key} {_cell(was)} -> {_cell(now)}" for key, (was, now) in result.changed.items()
-            ),
-            "experiment": result.experiment,
-            "all trials": folder / "trials.tsv",
-            "bundle": None if result.trained is None else result.trained.bundle,
-            "run": result.run_id,
-            "tracking": result.tracking_uri,
-            "took": duration(result.wall_s),
-        }
-    )
+    facts: dict[str, object] = {
+        "trials": ", ".join(f"{number} {state}" for state, number in counts.items()),
+        "best": f"trial {result.best}, {result.metric} {shown['value'].iloc[0]:.4f} on the inner folds",
+        "changed": ", ".join(
+            f"{key} {_cell(was)} -> {_cell(now)}" for key, (was, now) in result.changed.items() if was != now
+        ),
+        "experiment": result.experiment,
+        "all trials": folder / "trials.tsv",
+        "run": result.run_id,
+        "tracking": result.tracking_uri,
+        "took": duration(result.wall_s),
+    }
+    if result.trained is not None:
+        facts |= {"bundle": result.trained.bundle, "figures": result.trained.drawn}
+    show_facts(facts)
 
 
 def _cell(value: object) -> str:

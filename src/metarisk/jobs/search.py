@@ -260,15 +260,22 @@ def _write_best(
         value=found.best.value,
     )
     best = plain.model_copy(update={"search": section.model_copy(update={"found": left})})
-    tree = best.model_dump(mode="json", exclude_none=True)
-    for name, key in (("cohort", "study"), ("cohort", "data_root"), ("topology", "source")):
-        place = tree[name].get(key)
-        if place and not (name == "topology" and place == "curated"):
-            tree[name][key] = os.path.relpath(config.resolve().parent / place, out.resolve())
+    tree = _rebased(best.model_dump(mode="json"), config.resolve().parent, out.resolve())
     with written(out / BEST) as draft:
         text = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=110)
         draft.write_text(_leading_comment(config) + text, encoding="utf-8")
     return best, out / BEST
+
+
+def _rebased(tree: dict[str, Any], base: Path, out: Path) -> dict[str, Any]:
+    """The same settings with paths that are relative to another folder."""
+    from metarisk.pathways.source import CURATED
+
+    for section, key in (("cohort", "study"), ("cohort", "data_root"), ("topology", "source")):
+        place = tree[section][key]
+        if place is not None and place != CURATED:
+            tree[section][key] = os.path.relpath(base / place, out)
+    return tree
 
 
 def _leading_comment(config: Path) -> str:
@@ -279,8 +286,7 @@ def _leading_comment(config: Path) -> str:
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     with written(path) as draft:
-        text = table.to_csv(sep="\t", index=False, float_format="%.6g", lineterminator="\n")
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(table.to_csv(sep="\t", index=False, lineterminator="\n"), encoding="utf-8")
 
 
 def _result(

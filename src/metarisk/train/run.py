@@ -22,7 +22,7 @@ from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
 from metarisk.train.card import model_card
 from metarisk.train.controls import control_answers, model_answers
-from metarisk.train.figures import OURS, held_out_figures
+from metarisk.train.figures import OURS, Answers, held_out_figures
 from metarisk.train.fit import Epoch
 from metarisk.train.members import TrainingSet, learn
 from metarisk.train.tasks import learnable_layout
@@ -46,12 +46,15 @@ class Trained(NamedTuple):
         The held-out samples.
     notes
         Sentences that a reader of the figures must know.
+    answers
+        Model -> question -> probability of each held-out sample, shape (N,).
     """
 
     bundle: ModelBundle
     figures: pd.DataFrame
     test: Cohort
     notes: tuple[str, ...]
+    answers: Mapping[str, Answers]
 
 
 def train_model(
@@ -106,7 +109,7 @@ def train_model(
         figures=tuple(_json_rows(figures)),
         card=model_card(experiment, provenance, figures, notes),
     )
-    return Trained(bundle, figures, test, notes)
+    return Trained(bundle, figures, test, notes, models)
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
