@@ -76,9 +76,7 @@ def test_every_trial_is_a_row_and_a_run_below_the_searchs(done: Any) -> None:
     result, out = done
     client = MlflowClient(tracking_uri=result.tracking_uri)
     parent = client.get_run(result.run_id)
-    below = client.search_runs(
-        [parent.info.experiment_id], f"tags.mlflow.parentRunId = '{result.run_id}'"
-    )
+    below = client.search_runs([parent.info.experiment_id], f"tags.mlflow.parentRunId = '{result.run_id}'")
     table = trials_in(out)
     assert parent.info.status == "FINISHED"
     assert len(table) == len(below) == 7

@@ -77,7 +77,9 @@ def test_the_inner_folds_are_not_those_of_the_final_fit(make: Any) -> None:
 
     ground = ground_for(make)
     final = patient_folds(ground.cohort.patient_ids, 2, f"folds-{ground.experiment.seed}")
-    assert not any(np.array_equal(rows.valid, np.flatnonzero(final == fold)) for rows in ground.folds for fold in (0, 1))
+    assert not any(
+        np.array_equal(rows.valid, np.flatnonzero(final == fold)) for rows in ground.folds for fold in (0, 1)
+    )
 
 
 def test_the_auroc_is_that_of_scikit_learn_averaged_over_targets(

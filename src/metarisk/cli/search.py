@@ -46,7 +46,9 @@ def search(
         result = run(config, out=folder, options=options, on_progress=on_progress)
     shown = result.trials.sort_values("value", ascending=result.metric == "valid_loss", kind="stable")
     table = shown.head(SHOWN_TRIALS).drop(columns=["by_fold"])
-    show_table(list(table.columns), [[_cell(value) for value in row] for row in table.itertuples(index=False)])
+    show_table(
+        list(table.columns), [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    )
     if result.trained is not None:
         show_figures(result.trained.figures)
     show_notes(result.notes)

@@ -14,6 +14,7 @@ from metarisk.errors import ConfigError, nearest
 ExperimentT = TypeVar("ExperimentT", bound=Section)
 Value = bool | int | float | str | tuple[int | float | str, ...] | None
 
+FREE = ("features", "network", "training")  # sections whose settings may be searched
 # Settings that no search may move, and why; a section stands for all of its keys.
 FIXED = {
     "evaluation": "it says which patients judge the result, and those must not be chosen to suit it",
@@ -25,6 +26,9 @@ FIXED = {
     "training.folds": "trials are compared on the same folds",
     "training.seeds": "a trial fits one member a fold",
     "training.device": "it changes where the work is done, not the model",
+    "training.processes_per_member": "it changes where the work is done, not the model",
+    "training.checkpoint_every": "it changes no model",
+    "calibration": "calibration comes after the fits that a search judges",
     "gates": "it says when a model is good enough, which the model must not decide",
     "tracking": "it changes no model",
     "search": "a search does not search itself",
@@ -253,7 +257,8 @@ def _check_key(key: str, kind: type[BaseModel]) -> None:
 
 
 def _is_fixed(key: str) -> bool:
-    return any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED)
+    named = any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED)
+    return named or key.partition(".")[0] not in FREE
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:

@@ -14,6 +14,7 @@ import pandas as pd
 from metarisk.config import load_experiment
 from metarisk.config.experiment import Experiment
 from metarisk.files import check_free, written
+from metarisk.jobs.drawings import DRAWN, Curves, check_drawings, tell_drawings
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
@@ -44,6 +45,8 @@ class TrainResult:
         Most memory that the process held, GiB.
     notes
         Sentences that a reader of the figures must know.
+    drawn
+        Folder of the figures that were drawn, with their captions.
     """
 
     figures: pd.DataFrame
@@ -53,6 +56,7 @@ class TrainResult:
     wall_s: float
     peak_gib: float
     notes: tuple[str, ...]
+    drawn: Path
 
 
 def train(
@@ -87,6 +91,7 @@ def train(
 
     experiment = load_experiment(config)
     check_free(out / BUNDLE, overwrite=overwrite, marker=MANIFEST)
+    check_drawings(out / DRAWN)
     base = config.resolve().parent
     on_progress("reading", 0, 1)
     topology = read_experiment_topology(experiment.topology, base=base)
@@ -116,7 +121,9 @@ def train_tracked(
     uri = experiment.tracking.uri or default_uri(out)
     with open_run(experiment.tracking, uri=uri, name=experiment.name, spool=out) as run:
         run.params(flat_settings(experiment))
-        trained = train_model(experiment, cohort, topology, _reporter(experiment, run, on_progress))
+        curves: Curves = {}
+        report = _reporter(experiment, run, on_progress, curves)
+        trained = train_model(experiment, cohort, topology, report)
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=overwrite)
         hashes = provenance_hashes(trained, bundle.sha256)
         run.tags(hashes)
@@ -124,9 +131,12 @@ def train_tracked(
         run.table("figures.json", trained.figures)
         run.metrics(headline(trained.figures), step=0)
         run.folder(out / BUNDLE, BUNDLE)
+        tell_drawings(run, trained, curves, out / DRAWN)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         wall = time.perf_counter() - started
-        result = TrainResult(trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes)
+        result = TrainResult(
+            trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes, out / DRAWN
+        )
     return result, trained
 
 
@@ -164,13 +174,16 @@ def flat_settings(experiment: Experiment) -> dict[str, str]:
     return flat
 
 
-def _reporter(experiment: Experiment, run: Run, on_progress: OnProgress) -> Callable[[str, Epoch], None]:
-    """One metric and one step of progress an epoch."""
+def _reporter(
+    experiment: Experiment, run: Run, on_progress: OnProgress, curves: Curves
+) -> Callable[[str, Epoch], None]:
+    """Losses and seconds as metrics and one step of progress an epoch; all epochs are kept in the curves."""
     training = experiment.training
     most = training.folds * training.seeds * training.epochs
 
     def report(model: str, epoch: Epoch) -> None:
-        losses = {"train_loss": epoch.train_loss, "valid_loss": epoch.valid_loss}
+        curves.setdefault(model, []).append(epoch)
+        losses = {"train_loss": epoch.train_loss, "valid_loss": epoch.valid_loss, "seconds": epoch.seconds}
         run.metrics(
             {f"{model}/member{epoch.member}/{name}": loss for name, loss in losses.items()}, step=epoch.epoch
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -20,13 +21,14 @@ GRADIENT_NORM = 1.0
 
 
 class Epoch(NamedTuple):
-    """What one epoch gave: mean losses over the tasks, in nats a sample."""
+    """What one epoch gave: mean losses over the tasks, in nats a sample, and the seconds it took."""
 
     member: int
     epoch: int
     train_loss: float
     valid_loss: float
     best: bool
+    seconds: float = 0.0
 
 
 class FoldRows(NamedTuple):
@@ -82,6 +84,7 @@ def fit_member(
     held_out = data.take(torch.from_numpy(rows.valid))
     best, kept, waited = float("inf"), _snapshot(network), 0
     for epoch in range(training.epochs):
+        started = time.perf_counter()
         network.train()
         losses = []
         for chosen in _minibatches(rows.train, training.batch_size, order):
@@ -90,7 +93,8 @@ def fit_member(
             losses.append(_step(network, part, optimiser, weights, prior))
         valid = _valid_loss(network, held_out)
         improved = valid < best - 1e-5
-        on_epoch(Epoch(rows.member, epoch, float(np.mean(losses)), valid, improved))
+        took = time.perf_counter() - started
+        on_epoch(Epoch(rows.member, epoch, float(np.mean(losses)), valid, improved, took))
         best, kept, waited = (valid, _snapshot(network), 0) if improved else (best, kept, waited + 1)
         if waited >= training.patience:
             break
