@@ -148,7 +148,7 @@ def test_a_killed_search_goes_on_and_ends_like_one_that_was_not(
 
 @pytest.mark.slow
 def test_a_finished_search_fits_nothing_more_and_more_trials_go_on(done: Any) -> None:
-    result, out = done
+    _, out = done
     config = out.parent / "hunt.yaml"
     before = without_seconds(out / "trials.tsv")
     again = search(config, out=out, options=SearchOptions(trials=8))

@@ -25,13 +25,18 @@ from metarisk.jobs.train import BUNDLE, MANIFEST, OnProgress, TrainResult, flat_
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
     from metarisk.pathways.topology import Topology
-    from metarisk.tracking.run import ChildRun, Run
+    from metarisk.tracking.run import ChildRun, Ending, Run
     from metarisk.train.fit import Epoch
     from metarisk.train.search import Ground
-    from metarisk.train.trials import Tried
+    from metarisk.train.trials import State, Tried
 
 BEST, TRIALS, LOCK = "best.yaml", "trials.tsv", "search.lock"
-ENDINGS = {"complete": "FINISHED", "pruned": "KILLED", "refused": "FAILED", "diverged": "FAILED"}
+ENDINGS: dict[State, Ending] = {
+    "complete": "FINISHED",
+    "pruned": "KILLED",
+    "refused": "FAILED",
+    "diverged": "FAILED",
+}
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def search(
     config: Path,
     *,
     out: Path,
-    options: SearchOptions = SearchOptions(),  # noqa: B008 - frozen
+    options: SearchOptions = SearchOptions(),
     on_progress: OnProgress = lambda what, done, of: None,
 ) -> SearchResult:
     """Search the settings that a configuration names; a search that was interrupted goes on.
@@ -200,7 +205,7 @@ def _run_trials(study: Any, ground: Ground, run: Run, out: Path, on_progress: On
         on_progress("searching", len(ended), section.trials)
         with _child(run, f"trial-{len(ended)}") as child:
             trial = _run_trial(study, ground, child)
-            child.close(ENDINGS[trial.state])  # type: ignore[arg-type]
+            child.close(ENDINGS[trial.state])
         ended = tried(study)
         _write_table(trial_table(ended), out / TRIALS)
     on_progress("searching", len(ended), section.trials)
@@ -213,7 +218,9 @@ def _run_trial(study: Any, ground: Ground, child: ChildRun) -> Tried:
 
     trial, settings = next_trial(study, ground.experiment, ground.search)
     child.params({key: str(value) for key, value in settings.items()})
-    started, by_fold = time.perf_counter(), ()
+    started = time.perf_counter()
+    by_fold: tuple[float, ...] = ()
+    state: State = "complete"
     pruning = Pruning(trial, higher_is_better=ground.search.metric == "auroc")
 
     def on_epoch(epoch: Epoch) -> None:
@@ -224,7 +231,8 @@ def _run_trial(study: Any, ground: Ground, child: ChildRun) -> Tried:
     try:
         chosen = with_settings(ground.experiment.model_copy(update={"search": None}), settings)
         by_fold = judge(ground, chosen, on_epoch)
-        state = "complete" if all(map(math.isfinite, by_fold)) else "diverged"
+        if not all(map(math.isfinite, by_fold)):
+            state = "diverged"
     except Pruned:
         state = "pruned"
     except ConfigError as refused:

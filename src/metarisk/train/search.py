@@ -121,7 +121,7 @@ def prepare(training: Cohort, topology: Topology, layout: TaskLayout, experiment
 
 
 def judge(ground: Ground, experiment: Experiment, on_epoch: Callable[[Epoch], None]) -> tuple[float, ...]:
-    """The search's metric of settings on each inner fold, by one member a fold; not finite where one diverged.
+    """The metric of settings on each inner fold, by one member a fold; not finite where one diverged.
 
     Parameters
     ----------

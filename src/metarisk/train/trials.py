@@ -164,7 +164,7 @@ def starting_point(experiment: Experiment, search: SearchSection) -> dict[str, A
 
 
 class Pruning:
-    """Reports a trial's best loss on its first inner fold, epoch by epoch, and stops it where it falls behind.
+    """Reports a trial's best loss on its first inner fold by epoch, and stops it where it falls behind.
 
     Parameters
     ----------

@@ -13,12 +13,13 @@ from sklearn.metrics import roc_curve
 
 from metarisk.metrics.calibration import reliability
 from metarisk.report.plots.ink import BAND, FAINT, OURS_COLOUR, Drawn, look, panels, save, sheet
+from metarisk.report.tables import question_text
 from metarisk.train.figures import OURS, Judged, Question
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BINS = 8
+MOST_BINS, BIN_SIZE = 8, 20
 Z = 1.959964  # of a 95 % interval
 
 DoubleArray = NDArray[np.float64]
@@ -61,16 +62,19 @@ def draw_target(target: Target, figures: pd.DataFrame, folder: Path) -> Drawn:
         left, right = panels(figure, 1, 2)
         _draw_roc(left, target, aurocs)
         worst = _draw_reliability(right, target.answers[OURS], label)
-        shown = name.replace("site.", "site: ").replace("_", " ")
+        shown = question_text(name, np.nan, "all")
         figure.suptitle(
-            f"{shown}: {len(label)} held-out patients, {int(label.sum())} with it", x=0.01, ha="left"
+            f"{shown}: {len(label)} held-out samples, {int(label.sum())} with it",
+            x=0.01,
+            ha="left",
+            weight="bold",
         )
+        listed = "; ".join(f"{model} {text}" for model, text in aurocs.items())
         caption = (
             f"{shown}, {len(label)} held-out samples, {int(label.sum())} with it. Left: receiver operating "
-            f"characteristic; AUROC with patient bootstrap 95 % interval: "
-            f"{'; '.join(f'{model} {text}' for model, text in aurocs.items())}. Right: reliability of "
-            f"{OURS} in up to {BINS} bins of equal count with Wilson 95 % intervals, the diagonal is perfect; "
-            f"the largest gap is {worst:.2f}; bars show how many have which probability."
+            f"characteristic; AUROC with patient bootstrap 95 % interval: {listed}. Right: reliability of "
+            f"{OURS} in bins of equal count with Wilson 95 % intervals, the diagonal is perfect; the largest "
+            f"gap is {worst:.2f}; bars show how many have which probability."
         )
         return save(figure, folder, f"held_out_{name}", caption)
 
@@ -92,14 +96,14 @@ def _draw_roc(axes: Axes, target: Target, aurocs: Mapping[str, str]) -> None:
         axes.plot(
             wrong, right, color=shown.colour, ls=shown.dashes, lw=2.0 if place == 0 else 1.2, label=text
         )
-    axes.set(title="told apart", xlabel="1 - specificity", ylabel="sensitivity")
+    axes.set(title="ROC", xlabel="1 - specificity", ylabel="sensitivity")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.legend(loc="lower right", handlelength=2.4, title="AUROC [95 %]", title_fontsize=8, alignment="left")
 
 
 def _draw_reliability(axes: Axes, answer: DoubleArray, label: DoubleArray) -> float:
     """Draw ours, and give the largest gap between predicted and observed."""
-    curve = reliability(answer, label, bins=BINS)
+    curve = reliability(answer, label, bins=int(np.clip(len(label) // BIN_SIZE, 2, MOST_BINS)))
     events = curve.observed * curve.n
     lower, upper = wilson(events, curve.n.astype(np.float64))
     most = min(1.0, 1.08 * max(upper.max(), answer.max()))
@@ -110,7 +114,7 @@ def _draw_reliability(axes: Axes, answer: DoubleArray, label: DoubleArray) -> fl
     axes.errorbar(
         curve.predicted, curve.observed, errors, fmt="o", color=OURS_COLOUR, ms=5, lw=1.2, capsize=2
     )
-    axes.set(title="probabilities hold", xlabel="predicted", ylabel="observed share")
+    axes.set(title="reliability", xlabel="predicted", ylabel="observed share")
     axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
     return float(np.abs(curve.predicted - curve.observed).max())
 

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from metarisk.report.plots.ink import BAND, FAINT, Drawn, look, panels, save, sheet
+from metarisk.report.tables import question_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ROW, GAP = 0.17, 0.16  # inches: of a model's line, and between questions
+ROW, GAP = 0.14, 0.14  # inches: of a model's line, and between questions
 
 
 def draw_forest(figures: pd.DataFrame, folder: Path) -> Drawn | None:
@@ -29,7 +30,8 @@ def draw_forest(figures: pd.DataFrame, folder: Path) -> Drawn | None:
     rows = figures[(figures["metric"] == "auroc") & figures["value"].notna()]
     if rows.empty:
         return None
-    rows = rows.assign(question=[_question(row) for row in rows.to_dict("records")])
+    asked = zip(rows["endpoint"], rows["horizon_days"], strict=True)
+    rows = rows.assign(question=[question_text(str(name), float(days), "all") for name, days in asked])
     questions, models = list(rows["question"].unique()), list(rows["model"].unique())
     strata = list(rows["stratum"].unique())
     height = 1.1 + len(questions) * (GAP + ROW * len(models)) + 0.25
@@ -70,19 +72,14 @@ def _draw_stratum(axes: Axes, rows: pd.DataFrame, questions: list[str], models: 
     axes.tick_params(axis="y", length=0)
 
 
-def _question(row: dict[str, object]) -> str:
-    horizon = row["horizon_days"]
-    name = str(row["endpoint"]).replace("site.", "site: ").replace("_", " ")
-    return name if pd.isna(horizon) else f"{name} by {horizon:g} d"  # type: ignore[call-overload]
-
-
 def _caption(rows: pd.DataFrame, models: list[str]) -> str:
     pooled = rows[(rows["stratum"] == "all") & (rows["model"] == models[0])]
     told = "; ".join(
         f"{row['question']} {row['value']:.2f} [{row['lower']:.2f}-{row['upper']:.2f}]"
         for row in pooled.to_dict("records")
     )
+    controls = ", ".join(models[1:]) or "no control"
     return (
         f"AUROC on the held-out patients with patient bootstrap 95 % intervals, {models[0]} beside "
-        f"{', '.join(models[1:]) or 'no control'}; the dashed line is chance. {models[0]}, all patients: {told}."
+        f"{controls}; the dashed line is chance. {models[0]}, all patients: {told}."
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from metarisk.metrics.survival import aalen_johansen
 from metarisk.report.plots.ink import FAINT, OURS_COLOUR, Drawn, panels, save, sheet
+from metarisk.report.tables import question_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def draw_incidence(incidence: Incidence, folder: Path) -> Drawn | None:
     with sheet(max(3.4 * len(shown), 4.0), 3.8) as figure:
         for axes, (horizon, found) in zip(panels(figure, 1, len(shown)), shown.items(), strict=True):
             _draw_groups(axes, found)
-            axes.set(title=f"{name} by {horizon:g} days", xlabel="predicted")
+            axes.set(title=question_text(name, horizon, "all"), xlabel="predicted")
         figure.axes[0].set_ylabel("observed cumulative incidence")
         worst = {
             horizon: max(abs(group.predicted - group.observed) for group in found)
@@ -75,10 +76,10 @@ def draw_incidence(incidence: Incidence, folder: Path) -> Drawn | None:
         }
         gaps = "; ".join(f"{horizon:g} days {gap:.2f}" for horizon, gap in worst.items())
         caption = (
-            f"{name}, {len(incidence.time_days)} held-out samples with follow-up, in up to {GROUPS} groups of "
-            "equal size by predicted probability: mean predicted against observed cumulative incidence "
-            "(Aalen-Johansen, other causes competing) with bootstrap 95 % intervals; the diagonal is perfect. "
-            f"Largest gap: {gaps}."
+            f"{name}, {len(incidence.time_days)} held-out samples with follow-up, in up to {GROUPS} groups "
+            "of equal size by predicted probability: mean predicted against observed cumulative incidence "
+            "(Aalen-Johansen, other causes competing) with bootstrap 95 % intervals; the diagonal is "
+            f"perfect. Largest gap: {gaps}."
         )
         return save(figure, folder, f"incidence_{name}", caption)
 

@@ -18,7 +18,7 @@ DASHES: tuple[Any, ...] = ((0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1, 1.5)), 
 MARKERS = ("s", "D", "^", "v", "P")
 INK, FAINT, BAND = "#1F2933", "#9AA3AB", "#E4E8EC"
 DPI = 130
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "axes.titlesize": 10.0,
