@@ -53,7 +53,7 @@ def test_nothing_of_the_held_out_patients_reaches_a_trial(make: Any, features: b
         epochs: list[Epoch] = []
         ground = ground_of(plain, plain.search, samples, make.topology)
         values.append(judge(ground, plain, epochs.append))
-        told.append(epochs)
+        told.append([epoch._replace(seconds=0.0) for epoch in epochs])
     assert values[0] == values[1]
     assert told[0] == told[1]
     training = holdout(cohort, plain.evaluation.test_fraction, HOLDOUT_SALT).train_rows

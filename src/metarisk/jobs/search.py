@@ -20,6 +20,7 @@ from metarisk.config.experiment import Experiment
 from metarisk.config.search import FoundSection, SearchSection, setting, with_settings
 from metarisk.errors import ConfigError, OutputError
 from metarisk.files import check_free, written
+from metarisk.jobs.drawings import DRAWN, check_drawings
 from metarisk.jobs.train import BUNDLE, MANIFEST, OnProgress, TrainResult, flat_settings, train_tracked
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def search(
     section = _section(experiment, config, options.trials)
     if options.train:
         check_free(out / BUNDLE, overwrite=options.overwrite, marker=MANIFEST)
+        check_drawings(out / DRAWN)
     base = config.resolve().parent
     with _alone(out):
         _clear(out, overwrite=options.overwrite)
