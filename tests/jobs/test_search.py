@@ -103,6 +103,10 @@ def test_the_best_experiment_runs_and_says_where_its_settings_come_from(done: An
     assert best.search.found is not None
     assert (best.search.found.trial, best.search.found.value) == (result.best, row["value"])
     original = load_experiment(out.parent / "hunt.yaml")
+    assert result.changed == {
+        key: (setting(original, key), setting(best, key)) for key in SETTINGS["search"]["space"]
+    }
+    assert result.before == trials_in(out)["value"].iloc[0] >= result.after
     assert best.description == original.description
     assert (best.tasks, best.evaluation, best.seed) == (original.tasks, original.evaluation, 0)
     assert (out / "best.yaml").read_text().startswith("# Why this search.\n# And how.\nname: hunt\n")
@@ -167,9 +171,12 @@ def test_the_best_is_trained_where_asked_and_the_command_says_where_all_is(
     for name in ("best.yaml", "trials.tsv", "bundle", "figures"):
         assert str(out / name) in told
         assert (out / name).exists()
-    assert "training.learning_rate 0.003 ->" in told
-    bundle = load_experiment(out / "best.yaml")
-    assert bundle.search is not None
+    table, best = trials_in(out), load_experiment(out / "best.yaml")
+    assert best.search is not None
+    assert best.search.found is not None
+    moved = best.search.found.trial == 1
+    assert ("training.learning_rate 0.003 ->" if moved else "changed       nothing") in told
+    assert f"valid_loss {table['value'].min():.4f} on the inner folds" in told
 
 
 def test_an_experiment_without_a_search_is_told_what_to_add(tmp_path: Path) -> None:

@@ -52,13 +52,15 @@ def search(
     if result.trained is not None:
         show_figures(result.trained.figures)
     show_notes(result.notes)
+    changed = [
+        f"{key} {_cell(was)} -> {_cell(now)}" for key, (was, now) in result.changed.items() if was != now
+    ]
     counts = result.trials["state"].value_counts()
     facts: dict[str, object] = {
         "trials": ", ".join(f"{number} {state}" for state, number in counts.items()),
-        "best": f"trial {result.best}, {result.metric} {shown['value'].iloc[0]:.4f} on the inner folds",
-        "changed": ", ".join(
-            f"{key} {_cell(was)} -> {_cell(now)}" for key, (was, now) in result.changed.items() if was != now
-        ),
+        "best": f"trial {result.best}, {result.metric} {result.after:.4f} on the inner folds",
+        "as it stands": None if result.before is None else f"{result.metric} {result.before:.4f}",
+        "changed": ", ".join(changed) or "nothing: the configuration as it stands is the best",
         "experiment": result.experiment,
         "all trials": folder / "trials.tsv",
         "run": result.run_id,

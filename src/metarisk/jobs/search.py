@@ -52,6 +52,8 @@ class SearchResult:
         Number of the best trial.
     metric
         What it is best in.
+    before, after
+        Its value for the configuration as it stands (None where that was not tried), and for the best trial.
     changed
         Setting -> value in the configuration, value in the best trial.
     experiment
@@ -69,6 +71,8 @@ class SearchResult:
     trials: pd.DataFrame
     best: int
     metric: str
+    before: float | None
+    after: float
     changed: Mapping[str, tuple[Any, Any]]
     experiment: Path
     run_id: str
@@ -147,7 +151,21 @@ def search(
             trained, _ = train_tracked(
                 best, cohort, topology, out=out, overwrite=options.overwrite, on_progress=on_progress
             )
-    return _result(found, experiment, section, file, trained, time.perf_counter() - started)
+    changed = {key: (setting(experiment, key), setting(best, key)) for key in section.space}
+    return SearchResult(
+        trials=found.table,
+        best=found.best.number,
+        metric=section.metric,
+        before=found.before,
+        after=found.best.value,
+        changed=changed,
+        experiment=file,
+        run_id=found.run_id,
+        tracking_uri=found.uri,
+        trained=trained,
+        wall_s=time.perf_counter() - started,
+        notes=found.notes + (() if trained is None else trained.notes),
+    )
 
 
 @dataclass(frozen=True)
@@ -157,6 +175,7 @@ class _Found:
     trials: tuple[Tried, ...]
     table: pd.DataFrame
     best: Tried
+    before: float | None
     run_id: str
     uri: str
     notes: tuple[str, ...]
@@ -178,14 +197,15 @@ def _tracked_search(
     ground = ground_of(experiment, section, cohort, topology)
     basis = basis_of(experiment, section, ground.cohort.content_sha256(), topology.sha256)
     study = open_trials(out, section, basis)
-    before = len(tried(study))
-    notes = [f"{before} trials were there from an earlier process"] if before else []
-    if starting_point(experiment, section) is None:
+    earlier = len(tried(study))
+    notes = [f"{earlier} trials were there from an earlier process"] if earlier else []
+    inside = starting_point(experiment, section) is not None
+    if not inside:
         notes.append("the configuration's own settings lie outside the space and were not tried")
     uri = experiment.tracking.uri or default_uri(out)
     with open_run(experiment.tracking, uri=uri, name=f"{experiment.name} search", spool=out) as run:
         run.params(flat_settings(experiment))
-        run.tags({"metarisk.search_basis": basis, "metarisk.trials_before": str(before)})
+        run.tags({"metarisk.search_basis": basis, "metarisk.trials_before": str(earlier)})
         _run_trials(study, ground, run, out, on_progress)
         trials = tried(study)
         best = best_of(trials, section)
@@ -193,7 +213,8 @@ def _tracked_search(
         run.table("trials.json", table)
         run.params({f"best.{key}": str(value) for key, value in best.settings.items()})
         run.metrics({f"best/{section.metric}": best.value, "best/trial": best.number}, step=0)
-    return _Found(trials, table, best, run.run_id, run.uri, tuple(notes))
+    before = trials[0].value if inside and trials[0].state == "complete" else None
+    return _Found(trials, table, best, before, run.run_id, run.uri, tuple(notes))
 
 
 def _run_trials(study: Any, ground: Ground, run: Run, out: Path, on_progress: OnProgress) -> None:
@@ -297,29 +318,6 @@ def _leading_comment(config: Path) -> str:
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     with written(path) as draft:
         draft.write_text(table.to_csv(sep="\t", index=False, lineterminator="\n"), encoding="utf-8")
-
-
-def _result(
-    found: _Found,
-    experiment: Experiment,
-    section: SearchSection,
-    file: Path,
-    trained: TrainResult | None,
-    wall_s: float,
-) -> SearchResult:
-    changed = {key: (setting(experiment, key), value) for key, value in found.best.settings.items()}
-    return SearchResult(
-        trials=found.table,
-        best=found.best.number,
-        metric=section.metric,
-        changed=changed,
-        experiment=file,
-        run_id=found.run_id,
-        tracking_uri=found.uri,
-        trained=trained,
-        wall_s=wall_s,
-        notes=found.notes + (() if trained is None else trained.notes),
-    )
 
 
 def _section(experiment: Experiment, config: Path, trials: int | None) -> SearchSection:
