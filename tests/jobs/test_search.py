@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from metarisk.config import load_experiment
 from metarisk.config.search import setting
 from metarisk.errors import ConfigError, OutputError
 from metarisk.jobs.search import SearchOptions, SearchResult, search
+from metarisk.tracking.run import spool_uri
 from metarisk.train.trials import STORE
 
 SETTINGS: dict[str, Any] = {
@@ -177,6 +179,28 @@ def test_the_best_is_trained_where_asked_and_the_command_says_where_all_is(
     moved = best.search.found.trial == 1
     assert ("training.learning_rate 0.003 ->" if moved else "changed       nothing") in told
     assert f"valid_loss {table['value'].min():.4f} on the inner folds" in told
+
+
+@pytest.mark.slow
+def test_a_tracking_server_that_is_down_stops_no_search_and_its_runs_are_spooled(
+    tmp_path: Path, store_in: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    (tmp_path / "out" / "spool").mkdir(parents=True)
+    store_in(tmp_path / "out" / "spool")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        config = write_config(tmp_path, tracking={"uri": f"http://127.0.0.1:{taken.getsockname()[1]}"})
+        result = search(config, out=tmp_path / "out", options=SearchOptions(trials=2))
+    assert result.tracking_uri == spool_uri(tmp_path / "out")
+    client = MlflowClient(tracking_uri=result.tracking_uri)
+    below = client.search_runs(
+        [client.get_run(result.run_id).info.experiment_id],
+        f"tags.mlflow.parentRunId = '{result.run_id}'",
+    )
+    assert {run.info.run_name for run in below} == {"trial-0", "trial-1"}
 
 
 def test_an_experiment_without_a_search_is_told_what_to_add(tmp_path: Path) -> None:

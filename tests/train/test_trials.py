@@ -127,6 +127,13 @@ def test_trials_of_something_else_are_not_mixed_in(tmp_path: Path) -> None:
         run_some(tmp_path, 1, basis="other")
 
 
+def test_a_file_that_is_no_store_is_told_and_left(tmp_path: Path) -> None:
+    (tmp_path / STORE).write_bytes(b"not a database, but long enough to be taken for one" * 40)
+    with pytest.raises(OutputError, match=r"search\.db is no store of trials .*--overwrite"):
+        run_some(tmp_path, 1)
+    assert (tmp_path / STORE).read_bytes().startswith(b"not a database")
+
+
 def test_the_basis_is_everything_but_how_long_and_where_to() -> None:
     experiment, section = searching()
     basis = basis_of(experiment, section, "cohort", "graph")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import pandas as pd
 
+from metarisk import __version__
 from metarisk.config.experiment import Experiment
 from metarisk.config.search import SearchSection, Span, number_kind, setting
 from metarisk.errors import ConfigError, OutputError
@@ -95,17 +96,12 @@ def open_trials(folder: Path, search: SearchSection, basis: str) -> Study:
     Raises
     ------
     OutputError
-        If the folder holds trials of something else, which cannot be compared with new ones.
+        If the folder holds trials of something else, which cannot be compared with new ones, or the store
+        is none.
     """
     optuna = load_optuna()
     folder.mkdir(parents=True, exist_ok=True)
-    study = optuna.create_study(
-        storage=f"sqlite:///{(folder / STORE).resolve()}",
-        study_name=STUDY,
-        direction="minimize" if search.metric == "valid_loss" else "maximize",
-        pruner=optuna.pruners.MedianPruner(COMPLETE_BEFORE_PRUNING, WARMUP_EPOCHS),
-        load_if_exists=True,
-    )
+    study: Study = _opened(folder / STORE, search)
     if study.user_attrs.setdefault(BASIS, basis) != basis:
         raise OutputError(
             f"{folder} holds a search of another configuration, cohort or graph",
@@ -114,7 +110,27 @@ def open_trials(folder: Path, search: SearchSection, basis: str) -> Study:
     study.set_user_attr(BASIS, basis)
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)  # its process is gone
-    return study  # type: ignore[no-any-return]
+    return study
+
+
+def _opened(store: Path, search: SearchSection) -> Study:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    optuna = load_optuna()
+    try:
+        study: Study = optuna.create_study(
+            storage=f"sqlite:///{store.resolve()}",
+            study_name=STUDY,
+            direction="minimize" if search.metric == "valid_loss" else "maximize",
+            pruner=optuna.pruners.MedianPruner(COMPLETE_BEFORE_PRUNING, WARMUP_EPOCHS),
+            load_if_exists=True,
+        )
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        raise OutputError(
+            f"{store} is no store of trials ({str(error).splitlines()[0]})",
+            do="Choose another folder, or start anew with --overwrite.",
+        ) from error
+    return study
 
 
 def basis_of(experiment: Experiment, search: SearchSection, cohort_sha256: str, topology_sha256: str) -> str:
@@ -122,7 +138,9 @@ def basis_of(experiment: Experiment, search: SearchSection, cohort_sha256: str, 
     unbound = search.model_copy(update={"trials": 1, "timeout_minutes": None, "found": None})
     shown = experiment.model_copy(update={"search": unbound})
     settings = shown.model_dump_json(exclude={"description", "tracking", "gates"})
-    return hashlib.sha256("\0".join((settings, cohort_sha256, topology_sha256)).encode()).hexdigest()
+    return hashlib.sha256(
+        "\0".join((settings, cohort_sha256, topology_sha256, __version__)).encode()
+    ).hexdigest()
 
 
 def next_trial(study: Study, experiment: Experiment, search: SearchSection) -> tuple[Trial, dict[str, Any]]:

@@ -36,9 +36,8 @@ def draw_learning(curves: Mapping[str, Sequence[Epoch]], folder: Path) -> Drawn 
             _draw_training(training, members)
             held_out.set_title(model.replace("_", " "))
             training.set_xlabel("epoch")
-        grid[0, 0].set_ylabel("held-out fold")
-        grid[1, 0].set_ylabel("training")
-        figure.supylabel("loss (nats a sample, mean of tasks)", fontsize=9)
+        grid[0, 0].set_ylabel("held-out loss (nats)")
+        grid[1, 0].set_ylabel("training loss (nats)")
         return save(figure, folder, "learning_curves", _caption(fitted))
 
 
@@ -83,8 +82,8 @@ def _caption(fitted: Mapping[str, Members]) -> str:
             f"held-out loss {min(losses):.3f} to {max(losses):.3f}"
         )
     return (
-        "Learning curves, a line a member. Above: loss on the fold that the member did not learn from; the "
-        "dot is the epoch whose weights are kept. Below: training loss, which is taken with assays and units "
-        "dropped, so the two heights do not compare; dotted lines stand at the epochs kept. "
-        f"{'; '.join(told)}."
+        "Learning curves, a line a member, losses in nats a sample, mean of the tasks. Above: on the fold "
+        "that the member did not learn from; the dot is the epoch whose weights are kept. Below: on the "
+        "training samples, with assays and units dropped, so the two heights do not compare; dotted lines "
+        f"stand at the epochs kept. {'; '.join(told)}."
     )
