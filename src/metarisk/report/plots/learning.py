@@ -66,6 +66,7 @@ def _draw_training(axes: Axes, members: Members) -> None:
         axes.plot(_numbers(epochs), [e.train_loss for e in epochs], color=FAINT, lw=1.0)
         axes.axvline(kept_epoch(epochs).epoch + 1, color=OURS_COLOUR, lw=0.8, ls=(0, (1, 2)))
     axes.set_xlim(left=0)
+    axes.locator_params(axis="x", integer=True)
 
 
 def _numbers(epochs: Sequence[Epoch]) -> list[int]:
