@@ -13,6 +13,7 @@ HEAVY = ("torch", "torch_geometric", "mlflow", "pandas", "numpy", "sklearn", "sc
 VERBS = (
     "quickstart",
     "train",
+    "search",
     "evaluate",
     "publish",
     "score",

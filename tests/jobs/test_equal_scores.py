@@ -53,8 +53,8 @@ def command_line(model: str, stored: Path, out: Path, *more: str) -> pd.DataFram
     return read_scores(out)
 
 
-def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    np.testing.assert_allclose(found[NUMBERS], expected[NUMBERS], rtol=0, atol=1e-6)
+def assert_same(found: pd.DataFrame, expected: pd.DataFrame, *, apart: float = 1e-6) -> None:
+    np.testing.assert_allclose(found[NUMBERS], expected[NUMBERS], rtol=0, atol=apart)
     pd.testing.assert_frame_equal(
         found[FACTS].reset_index(drop=True), expected[FACTS], check_dtype=False, check_exact=True
     )
@@ -100,4 +100,6 @@ def test_the_order_of_the_samples_does_not_change_their_answers(
     order = np.random.default_rng(0).permutation(len(tiny_model.new_samples))
     shuffled = score_cohort(tiny_model.bundle, tiny_model.new_samples.take(order))
     keys = ["sample_id", "task", "target", "horizon_days"]
-    assert_same(shuffled.sort_values(keys, ignore_index=True), in_memory.sort_values(keys, ignore_index=True))
+    back = shuffled.sort_values(keys, ignore_index=True)
+    # A row's place in a matrix product moves its last bit, and an interval over two folds multiplies that.
+    assert_same(back, in_memory.sort_values(keys, ignore_index=True), apart=1e-5)

@@ -18,7 +18,7 @@ from mlflow.entities import Run as StoredRun
 from metarisk.config.experiment import TrackingSection
 from metarisk.errors import RegistryError
 from metarisk.tracking import store
-from metarisk.tracking.run import NoRun, Run, default_uri, open_run, spool_uri
+from metarisk.tracking.run import ChildRun, Ending, NoRun, Run, default_uri, open_run, spool_uri
 
 SECTION = TrackingSection(experiment="study")
 
@@ -213,6 +213,65 @@ def test_tracking_switched_off_says_nothing(tmp_path: Path, capsys: pytest.Captu
     tell(run)
     run.table("figures.json", pd.DataFrame())
     run.folder(tmp_path, "bundle")
+    run.text("card.md", "")
+    child_of(run, "trial-0", "KILLED")
     assert run.run_id == ""
     assert capsys.readouterr() == ("", "")
     assert not list(tmp_path.iterdir())
+
+
+def child_of(run: Run, name: str, ending: Ending) -> ChildRun:
+    child = run.child(name)
+    child.params({"network.width": "8"})
+    child.metrics({"fold0/valid_loss": 0.5}, step=0)
+    child.close(ending)
+    return child
+
+
+def test_children_stand_below_their_run_with_their_own_curves_and_endings(uri: str) -> None:
+    with open_run(SECTION, uri=uri, name="parent") as run:
+        done, stopped = child_of(run, "trial-0", "FINISHED"), child_of(run, "trial-1", "KILLED")
+    for child, name, ending in ((done, "trial-0", "FINISHED"), (stopped, "trial-1", "KILLED")):
+        found = stored(uri, child.run_id)
+        assert (found.info.status, found.info.run_name) == (ending, name)
+        assert found.data.tags["mlflow.parentRunId"] == run.run_id
+        assert (found.data.params, found.data.metrics) == (
+            {"network.width": "8"},
+            {"fold0/valid_loss": 0.5},
+        )
+    assert stored(uri, run.run_id).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("breaks_under", ["child", "parent"])
+def test_where_a_store_dies_children_move_with_their_run_and_stay_below_it(
+    uri: str, tmp_path: Path, breaks_under: str
+) -> None:
+    dying = ready_store(uri, tmp_path / "store")
+    ready_store(uri, tmp_path / "out" / "spool")
+    with open_run(SECTION, uri=dying, name="moved", spool=tmp_path / "out") as run:
+        before = child_of(run, "before", "FINISHED")
+        with closing(sqlite3.connect(tmp_path / "store" / "mlflow.db")) as database:
+            database.executescript("DROP TABLE latest_metrics; DROP TABLE metrics; DROP TABLE tags;")
+        if breaks_under == "parent":
+            run.tags({"bundle_sha256": "def"})
+        after = child_of(run, "after", "KILLED")
+    assert run.uri == before.uri == after.uri == spool_uri(tmp_path / "out")
+    assert run.spooled
+    for child, ending in ((before, "FINISHED"), (after, "KILLED")):
+        found = stored(run.uri, child.run_id)
+        assert (found.info.status, found.data.metrics) == (ending, {"fold0/valid_loss": 0.5})
+        assert found.data.tags["mlflow.parentRunId"] == run.run_id
+
+
+def test_children_of_a_run_that_is_not_tracked_are_not_either(refused: str) -> None:
+    with open_run(SECTION, uri=refused, name="lost") as run:
+        child = child_of(run, "trial-0", "FINISHED")
+    assert (child.run_id, child.uri) == ("", "")
+
+
+def test_a_text_is_an_artifact(uri: str) -> None:
+    with open_run(SECTION, uri=uri, name="card") as run:
+        run.text("card.md", "# a card")
+    path = store.sqlite_path(uri)
+    assert path is not None
+    assert (path.parent / store.ARTIFACTS / run.run_id / "artifacts" / "card.md").read_text() == "# a card"

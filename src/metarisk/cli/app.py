@@ -19,6 +19,7 @@ from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
 from metarisk.cli.refusal import REFUSED, tell_refusal, warning_line
 from metarisk.cli.score import score
+from metarisk.cli.search import search
 from metarisk.cli.topology import topology
 from metarisk.cli.train import train
 from metarisk.cli.validate import validate
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (quickstart, train, evaluate, publish, score, export, validate, ingest, fetch):
+for verb in (quickstart, train, search, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
 app.add_typer(topology, name="topology")
 app.add_typer(benchmark, name="benchmark")

@@ -59,6 +59,7 @@ def train(
     show_facts(
         {
             "bundle": result.bundle,
+            "figures": result.drawn,
             "run": result.run_id,
             "tracking": result.tracking_uri,
             "took": f"{duration(result.wall_s)}, {result.peak_gib:.2f} GiB at most",

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from metarisk.config.calibration import CalibrationSection
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.config.network import NetworkSection
+from metarisk.config.search import SearchSection, check_search
 from metarisk.config.section import Section
 from metarisk.config.training import TrainingSection
 from metarisk.schema.assays import Assay
@@ -227,9 +228,17 @@ class Experiment(Section):
     evaluation: EvaluationSection = EvaluationSection()
     gates: GateSection = GateSection()
     tracking: TrackingSection = TrackingSection()
+    # Left out of what is written where there is none, so that hashes of experiments stay what they were.
+    search: SearchSection | None = Field(default=None, exclude_if=lambda search: search is None)
 
     @model_validator(mode="after")
     def _one_source_of_samples(self) -> Experiment:
         if (self.cohort.study is None) == (self.simulation is None):
             raise ValueError("an experiment has either cohort.study or a simulation section")
+        return self
+
+    @model_validator(mode="after")
+    def _search_is_possible(self) -> Experiment:
+        if self.search is not None:
+            check_search(self, self.search, self.training.folds)
         return self

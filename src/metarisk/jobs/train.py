@@ -15,6 +15,7 @@ from metarisk import __version__
 from metarisk.config import load_experiment
 from metarisk.config.experiment import Experiment
 from metarisk.files import check_free, written
+from metarisk.jobs.drawings import DRAWN, Curves, check_drawings, tell_drawings
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
@@ -55,6 +56,8 @@ class TrainResult:
         Most memory that the process held, GiB.
     notes
         Sentences that a reader of the figures must know.
+    drawn
+        Folder of the figures that were drawn, with their captions.
     """
 
     figures: pd.DataFrame
@@ -64,6 +67,7 @@ class TrainResult:
     wall_s: float
     peak_gib: float
     notes: tuple[str, ...]
+    drawn: Path
 
 
 def train(
@@ -145,7 +149,8 @@ def train_tracked(
     uri = experiment.tracking.uri or default_uri(out)
     with open_run(experiment.tracking, uri=uri, name=experiment.name, spool=out) as run:
         run.params(flat_settings(experiment))
-        report = _reporter(experiment, run, on_progress)
+        curves: Curves = {}
+        report = _reporter(experiment, run, on_progress, curves)
         trained = train_model(experiment, cohort, topology, report, checkpoints)
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=output.overwrite or resumed)
         hashes = provenance_hashes(trained, bundle.sha256)
@@ -154,9 +159,12 @@ def train_tracked(
         run.table("figures.json", trained.figures)
         run.metrics(headline(trained.figures), step=0)
         run.folder(out / BUNDLE, BUNDLE)
+        tell_drawings(run, trained, curves, out / DRAWN)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         wall = time.perf_counter() - started
-        result = TrainResult(trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes)
+        result = TrainResult(
+            trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes, out / DRAWN
+        )
     drop_checkpoints(kept)
     return result, trained
 
@@ -171,6 +179,7 @@ def _check_output(output: Output) -> None:
     # A job that was killed between its bundle and its end is resumed over its own bundle.
     again = output.overwrite or (output.resume and holds_members(kept))
     check_free(output.folder / BUNDLE, overwrite=again, marker=MANIFEST)
+    check_drawings(output.folder / DRAWN)
 
 
 def basis_of(experiment: Experiment, cohort: Cohort, topology: Topology) -> dict[str, str]:
@@ -218,14 +227,17 @@ def flat_settings(experiment: Experiment) -> dict[str, str]:
     return flat
 
 
-def _reporter(experiment: Experiment, run: Run, on_progress: OnProgress) -> Callable[[str, Epoch], None]:
-    """One metric and one step of progress an epoch."""
+def _reporter(
+    experiment: Experiment, run: Run, on_progress: OnProgress, curves: Curves
+) -> Callable[[str, Epoch], None]:
+    """Losses and seconds as metrics and one step of progress an epoch; all epochs are kept in the curves."""
     training = experiment.training
     most = training.folds * training.seeds * training.epochs
     furthest: dict[str, int] = {}
 
     def report(model: str, epoch: Epoch) -> None:
-        losses = {"train_loss": epoch.train_loss, "valid_loss": epoch.valid_loss}
+        curves.setdefault(model, []).append(epoch)
+        losses = {"train_loss": epoch.train_loss, "valid_loss": epoch.valid_loss, "seconds": epoch.seconds}
         run.metrics(
             {f"{model}/member{epoch.member}/{name}": loss for name, loss in losses.items()}, step=epoch.epoch
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MOST_WAITING = 500
 LONGEST_WAIT_S = 5.0
 LONGEST_VALUE = 5000
+PARENT_TAG = "mlflow.parentRunId"  # by which MLflow's own pages nest runs
 
 Deed = Callable[[Any, str], None]
 
@@ -45,6 +46,7 @@ class MlflowRun:
         self._client: Any = None
         self._deeds: list[Deed] = []
         self._waiting: list[Any] = []
+        self._children: list[MlflowChild] = []
         self._flushed_s = time.monotonic()
         self._first = places[0]
         self._places: Iterator[str] = iter(places)
@@ -84,6 +86,14 @@ class MlflowRun:
         """Every file of a folder as artifacts."""
         self._do(lambda client, run_id: client.log_artifacts(run_id, str(path), name))
 
+    def text(self, name: str, content: str) -> None:
+        """A text as an artifact."""
+        self._do(lambda client, run_id: client.log_text(run_id, content, name))
+
+    def child(self, name: str) -> MlflowChild:
+        """A run below this one."""
+        return MlflowChild(self, name)
+
     def close(self, status: str) -> None:
         """Write what still waits, and how the run ended."""
         self._flush()
@@ -114,20 +124,56 @@ class MlflowRun:
                 return self._open(place)
             except failures() as caught:
                 error = caught
-        self.run_id = self.uri = ""
-        self._client = None
+        for run in (self, *self._children):
+            run._client, run.run_id, run.uri = None, "", ""
         _log.warning("tracking: %s; the run is not tracked", reason(error or OSError(), self._first))
         return None
 
     def _open(self, uri: str) -> None:
-        client = connect(uri, write=True)
-        tags = {"metarisk.version": __version__}
+        self._enter(connect(uri, write=True), uri, {})
+        for child in self._children:
+            child.join()
+
+    def _enter(self, client: Any, uri: str, tags: Mapping[str, str]) -> None:
+        """Make the run in a store and repeat there what was said before."""
         experiment = experiment_id(client, uri, self._experiment)
-        run = client.create_run(experiment, run_name=self._name, tags=tags)
+        known = {"metarisk.version": __version__, **tags}
+        run = client.create_run(experiment, run_name=self._name, tags=known)
         for deed in self._deeds:
             deed(client, run.info.run_id)
         self._client, self.run_id, self.uri = client, run.info.run_id, uri
         self.spooled = uri != self._first
+
+
+class MlflowChild(MlflowRun):
+    """A run below another: it stands in its parent's store, and a store that fails it fails both.
+
+    Parameters
+    ----------
+    parent
+        Tells it where to go.
+    name
+        Name of the run.
+    """
+
+    def __init__(self, parent: MlflowRun, name: str) -> None:
+        self._parent = parent
+        parent._children.append(self)
+        super().__init__(parent._experiment, name, [parent._first])
+
+    def join(self) -> None:
+        """Enter the store that the parent is in."""
+        if self._parent._client is not None:
+            self._enter(self._parent._client, self._parent.uri, {PARENT_TAG: self._parent.run_id})
+
+    def _move(self, error: Exception | None = None) -> None:
+        """Join the parent; where its store fails, the parent moves and takes its children along."""
+        if error is None:
+            try:
+                return self.join()
+            except failures() as caught:
+                error = caught
+        return self._parent._move(error)
 
 
 def _allowed(name: str) -> str:

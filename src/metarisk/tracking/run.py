@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from metarisk.config.experiment import TrackingSection
 from metarisk.tracking.store import default_uri
@@ -13,7 +13,9 @@ from metarisk.tracking.store import default_uri
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NoRun", "Run", "default_uri", "open_run"]
+__all__ = ["ChildRun", "NoRun", "Run", "default_uri", "open_run"]
+
+Ending = Literal["FINISHED", "KILLED", "FAILED"]
 
 
 class Run(Protocol):
@@ -48,6 +50,19 @@ class Run(Protocol):
     def folder(self, path: Path, name: str) -> None:
         """Every file of a folder as artifacts under ``name``."""
 
+    def text(self, name: str, content: str) -> None:
+        """A text as an artifact; the name says its format, such as ``card.md``."""
+
+    def child(self, name: str) -> ChildRun:
+        """A run below this one, in the same store; it goes where this one goes."""
+
+
+class ChildRun(Run, Protocol):
+    """A run below another, which whoever opened it ends."""
+
+    def close(self, status: Ending) -> None:
+        """Say how it ended: KILLED is one that was stopped on purpose."""
+
 
 class NoRun:
     """Tracking switched off: says nothing to nobody."""
@@ -69,6 +84,16 @@ class NoRun:
         """Nothing."""
 
     def folder(self, path: Path, name: str) -> None:
+        """Nothing."""
+
+    def text(self, name: str, content: str) -> None:
+        """Nothing."""
+
+    def child(self, name: str) -> NoRun:
+        """Another that says nothing."""
+        return self
+
+    def close(self, status: Ending) -> None:
         """Nothing."""
 
 

@@ -55,12 +55,15 @@ class Trained(NamedTuple):
         The held-out samples.
     notes
         Sentences that a reader of the figures must know.
+    answers
+        Model -> question -> probability of each held-out sample, shape (N,).
     """
 
     bundle: ModelBundle
     figures: pd.DataFrame
     test: Cohort
     notes: tuple[str, ...]
+    answers: Mapping[str, Answers]
 
 
 class Fitted(NamedTuple):
@@ -142,7 +145,7 @@ def train_model(
         figures=tuple(_json_rows(figures)),
         card=model_card(experiment, provenance, figures, fitted.notes),
     )
-    return Trained(bundle, figures, test, fitted.notes)
+    return Trained(bundle, figures, test, fitted.notes, models)
 
 
 def fit_networks(
