@@ -75,7 +75,7 @@ def fit_member(
     torch.manual_seed(rows.seed)
     order = np.random.default_rng(rows.seed)
     network = Network(plan, topology).to(data.flat.device)
-    set_base_rates(network, data, torch.from_numpy(rows.train))
+    set_base_rates(network, data, torch.from_numpy(rows.train), training.imbalance)
     weights = nn.Parameter(torch.zeros(count_tasks(network), device=data.flat.device))
     optimiser = torch.optim.Adam([*network.parameters(), weights], lr=training.learning_rate)
     columns = assay_columns(plan, data)
