@@ -140,7 +140,8 @@ def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) ->
 
 def headline(figures: pd.DataFrame) -> dict[str, float]:
     """One metric a model, endpoint and stratum, named as MLflow allows."""
-    chosen = figures[figures["metric"].isin(["auroc", "calibration_error"]) & figures["value"].notna()]
+    told = figures["metric"].isin(["auroc", "calibration_error", "graph_share"])
+    chosen = figures[told & figures["value"].notna()]
     names = {}
     for row in chosen.to_dict("records"):
         horizon = "" if pd.isna(row["horizon_days"]) else f".{row['horizon_days']:g}d"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
@@ -175,6 +175,18 @@ class GraphPath(nn.Module):
         moved = torch.zeros_like(answer)
         moved[:, self.response] = change
         return answer + moved
+
+    def contributions(self, assays: Mapping[str, Tensor], flat: Tensor, outputs: Sequence[int]) -> Tensor:
+        """What each pathway adds to some outputs, before the gate, shape (N, P, outputs)."""
+        read = torch.tanh(self.readout(self.pathway_states(assays)))  # (P, N, readout)
+        weight = self.head.weight[list(outputs)].reshape(len(outputs), *read.shape[::2])
+        added = torch.einsum("pnk,opk->npo", read, weight)
+        if self.therapy is None or self.response is None or self.response not in outputs:
+            return added
+        scale = self.therapy(flat)[0].unflatten(1, read.shape[::2])  # (N, P, readout)
+        at = list(outputs).index(self.response)
+        added[..., at] = torch.einsum("pnk,npk,pk->np", read, scale, weight[at])
+        return added
 
     def pathway_states(self, assays: Mapping[str, Tensor]) -> Tensor:
         """State of each pathway in each sample: the explanation layer, shape (P, N, D)."""
