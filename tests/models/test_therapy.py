@@ -14,7 +14,8 @@ from torch import Tensor
 from metarisk.config import Experiment
 from metarisk.data.cohort import Cohort
 from metarisk.models.ensemble import tensors
-from metarisk.models.network import Network
+from metarisk.models.network import Network, NetworkPlan
+from metarisk.models.planning import fit_flat, plan_network
 from metarisk.pathways.topology import Topology
 from metarisk.simulate import simulate
 from metarisk.train.members import TrainingSet, learn
@@ -33,7 +34,14 @@ EXPERIMENT = Experiment.model_validate(
         },
         "tasks": {"sites": ["bone"], "timed": [], "min_events": 5},
         "network": {"width": 4, "state_layers": 0, "readout": 2, "direct_hidden": 0, "therapy_width": 2},
-        "training": {"folds": 2, "epochs": 20, "patience": 6, "batch_size": 64, "learning_rate": 0.02},
+        "training": {
+            "folds": 2,
+            "epochs": 25,
+            "patience": 12,
+            "batch_size": 64,
+            "learning_rate": 0.02,
+            "graph_prior": 2.0,
+        },
     }
 )
 
@@ -72,21 +80,23 @@ def learned_auroc(treated: Treated, **network: Any) -> float:
     return float(roc_auc_score(others.endpoints["response"][known], answers[known, column]))
 
 
+@pytest.mark.slow
 def test_a_circuit_that_helps_one_class_and_harms_another_is_learned_by_class(treated: Treated) -> None:
     assert learned_auroc(treated, therapy_width=2) > 0.75
     assert learned_auroc(treated, therapy_width=0) < 0.65
 
 
-def stirred_network(treated: Treated) -> tuple[Network, dict[str, Tensor], Tensor]:
-    from metarisk.models.planning import fit_flat, plan_network
-
-    torch.manual_seed(0)
+def planned(treated: Treated) -> NetworkPlan:
     made = treated.training_set
     flat = fit_flat(made.batch.flat, made.transform, 4)
-    plan = plan_network(EXPERIMENT.network, made.layout, made.transform, treated.topology, flat)
-    network = Network(plan, treated.topology).eval()
+    return plan_network(EXPERIMENT.network, made.layout, made.transform, treated.topology, flat)
+
+
+def stirred_network(treated: Treated) -> tuple[Network, dict[str, Tensor], Tensor]:
+    torch.manual_seed(0)
+    network = Network(planned(treated), treated.topology).eval()
     torch.nn.init.normal_(network.graph.therapy.therapy)
-    return network, *tensors(made.batch.take(np.arange(8)), torch.device("cpu"))
+    return network, *tensors(treated.training_set.batch.take(np.arange(8)), torch.device("cpu"))
 
 
 @torch.no_grad()
@@ -113,16 +123,6 @@ def test_what_pathways_add_sums_with_the_shift_to_the_answer(treated: Treated) -
 
 
 def test_without_the_class_among_the_features_nothing_is_modulated(treated: Treated) -> None:
-    network, _, _ = stirred_network(treated)
-    plan = treated.training_set
-    assert network.graph.therapy is not None
-    from metarisk.models.planning import fit_flat, plan_network
-
-    made = plan_network(
-        EXPERIMENT.network,
-        plan.layout,
-        plan.transform,
-        treated.topology,
-        fit_flat(plan.batch.flat, plan.transform, 4),
-    )
-    assert Network(replace(made, categories={}), treated.topology).graph.therapy is None
+    plan = planned(treated)
+    assert Network(plan, treated.topology).graph.therapy is not None
+    assert Network(replace(plan, categories={}), treated.topology).graph.therapy is None

@@ -135,20 +135,20 @@ def test_an_organ_without_cases_learns_from_the_others() -> None:
     assert not torch.allclose(head(features)[:, 1], before)
 
 
-def test_a_class_of_therapy_scales_and_shifts_and_an_unknown_or_new_one_does_nothing() -> None:
+def test_a_class_of_therapy_has_weights_of_its_own_and_an_unknown_or_new_one_has_not() -> None:
     torch.manual_seed(0)
     reading = TherapyReading((1, 2), features=3, width=2)
     flat = torch.tensor([[9.0, 1.0, 0.0], [9.0, 0.0, 1.0], [9.0, torch.nan, torch.nan]])
-    scale, shift = reading(flat)
-    assert (scale == 1).all()  # neutral at first
-    assert (shift == 0).all()
+    own, shift = reading(flat)
+    assert not own.any()  # neutral at first
+    assert not shift.any()
     with torch.no_grad():
         reading.therapy[0] = torch.tensor([0.5, -1.0])  # the second class was never met
-    scale, shift = reading(flat)
-    torch.testing.assert_close(scale[0], 1.0 + reading.therapy[0] @ reading.scale)
+    own, shift = reading(flat)
+    torch.testing.assert_close(own[0], reading.therapy[0] @ reading.map)
     torch.testing.assert_close(shift[0], reading.therapy[0] @ reading.shift)
-    assert (scale[1:] == 1).all()
-    assert (shift[1:] == 0).all()
+    assert not own[1:].any()
+    assert not shift[1:].any()
 
 
 def test_a_dated_organ_has_its_baseline_under_its_name() -> None:

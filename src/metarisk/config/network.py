@@ -43,8 +43,8 @@ class NetworkSection(Section):
         Length of the organs' embeddings, through which organs share what they read of the pathways;
         0 gives each organ weights of its own.
     therapy_width
-        Length of the embedding of the class of therapy, which scales and shifts what the response reads of
-        the pathways; 0 leaves it out. Only where ``therapy_class`` is among the features.
+        Length of the embedding of the class of therapy, which changes what the response reads of the
+        pathways; 0 leaves it out. Only where ``therapy_class`` is among the features.
     dropout
         Of the direct path's hidden units and of pathways.
     graph

@@ -170,10 +170,9 @@ class GraphPath(nn.Module):
         answer: Tensor = self.head(features)
         if self.therapy is None or flat is None:
             return answer
-        scale, shift = self.therapy(flat)  # (N, P * readout), (N,)
-        change = ((scale - 1.0) * features) @ self.head.weight[self.response] + shift  # (N,)
+        own, shift = self.therapy(flat)  # (N, P * readout), (N,)
         moved = torch.zeros_like(answer)
-        moved[:, self.response] = change
+        moved[:, self.response] = (own * features).sum(dim=1) + shift
         return answer + moved
 
     def contributions(self, assays: Mapping[str, Tensor], flat: Tensor, outputs: Sequence[int]) -> Tensor:
@@ -183,9 +182,8 @@ class GraphPath(nn.Module):
         added = torch.einsum("pnk,opk->npo", read, weight)
         if self.therapy is None or self.response is None or self.response not in outputs:
             return added
-        scale = self.therapy(flat)[0].unflatten(1, read.shape[::2])  # (N, P, readout)
-        at = list(outputs).index(self.response)
-        added[..., at] = torch.einsum("pnk,npk,pk->np", read, scale, weight[at])
+        own = self.therapy(flat)[0].unflatten(1, read.shape[::2])  # (N, P, readout)
+        added[..., list(outputs).index(self.response)] += torch.einsum("pnk,npk->np", read, own)
         return added
 
     def pathway_states(self, assays: Mapping[str, Tensor]) -> Tensor:

@@ -135,9 +135,11 @@ class OrganHead(nn.Module):
 
 
 class TherapyReading(nn.Module):
-    """How the class of therapy changes what the response reads of the pathways: a scale each, and a shift.
+    """How the class of therapy changes what the response reads of pathways: weights of its own, and a shift.
 
-    Starts neutral (scale 1, shift 0), and stays so for an unknown class and for one that training never met.
+    A class's weights are the common ones plus its embedding times a map, so that a pathway can speak for one
+    class and against another, and classes with few patients stay near the common weights. It starts without a
+    difference, and stays so for an unknown class and for one that training never met.
 
     Parameters
     ----------
@@ -153,13 +155,13 @@ class TherapyReading(nn.Module):
         super().__init__()
         self.columns = tuple(columns)
         self.therapy = nn.Parameter(torch.zeros(len(self.columns), width))
-        self.scale = nn.Parameter(torch.randn(width, features) / width**0.5)
+        self.map = nn.Parameter(torch.randn(width, features) / features**0.5)
         self.shift = nn.Parameter(torch.randn(width) / width**0.5)
 
     def forward(self, flat: Tensor) -> tuple[Tensor, Tensor]:
-        """Scale of each feature (N, F) and shift of the response (N,), from the flat table (N, F')."""
+        """Change of each weight (N, F) and shift of the response (N,), from the flat table (N, F')."""
         embedded = torch.nan_to_num(flat[:, list(self.columns)]) @ self.therapy  # (N, width)
-        return 1.0 + embedded @ self.scale, embedded @ self.shift
+        return embedded @ self.map, embedded @ self.shift
 
 
 class HazardBaselines(nn.ModuleDict):
