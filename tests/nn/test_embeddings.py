@@ -64,6 +64,15 @@ def test_an_unknown_number_says_so_and_nothing_else(kind: str) -> None:
     assert unknown.tolist() == [0.0] * (len(unknown) - 1) + [1.0]
 
 
+@pytest.mark.parametrize("kind", ["piecewise", "periodic"])
+def test_an_unknown_number_gives_finite_gradients(kind: str) -> None:
+    layer = NumberEmbedding(2, 2, kind, 3)
+    layer(torch.tensor([[torch.nan, 12.0], [0.5, torch.nan]]), EDGES).sum().backward()
+    for parameter in layer.parameters():
+        assert parameter.grad is not None
+        assert torch.isfinite(parameter.grad).all()
+
+
 def test_a_level_has_a_vector_and_unknown_is_a_level_of_its_own() -> None:
     layer = CategoryEmbedding([(0, 1), (2, 3, 4)], 2)
     assert not any(table.any() for table in layer.levels)  # a level never met stays at nothing

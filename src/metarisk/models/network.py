@@ -229,7 +229,7 @@ def _read(encoders: nn.ModuleDict, assays: Mapping[str, Tensor]) -> list[tuple[A
 class Network(nn.Module):
     """One member: a gated sum of the graph path and the direct path, read by all heads."""
 
-    class_weight: Tensor
+    class_weight: Tensor | None
 
     def __init__(self, plan: NetworkPlan, topology: Topology) -> None:
         super().__init__()
@@ -248,8 +248,8 @@ class Network(nn.Module):
         self.gate = nn.Parameter(torch.zeros(layout.outputs))
         self.bias = nn.Parameter(torch.zeros(layout.outputs))
         self.baselines = HazardBaselines(layout)
-        # How much a "no" and a "yes" of each yes / no endpoint count while learning.
-        self.register_buffer("class_weight", torch.ones(2, len(layout.binary)), persistent=False)
+        # How much a "no" and a "yes" of each yes / no endpoint count while learning, (2, B); None: the same.
+        self.register_buffer("class_weight", None, persistent=False)
 
     def forward(self, assays: Mapping[str, Tensor], flat: Tensor) -> Answer:
         """Answer every question for every sample: the mean of the copies' log odds.

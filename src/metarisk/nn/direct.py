@@ -138,8 +138,9 @@ class DirectPath(nn.Module):
         self.embedding = embedding
         self.linear = nn.Linear(embedding.width, outputs, bias=False)
         nn.init.zeros_(self.linear.weight)
+        self.n_copies = copies if hidden else 1
         self.mlp: nn.Module | None = None
-        if hidden and copies > 1:
+        if self.n_copies > 1:
             self.mlp = CopiedMLP(
                 embedding.width, hidden, outputs, layers=layers, copies=copies, dropout=dropout
             )
@@ -148,15 +149,19 @@ class DirectPath(nn.Module):
 
     def copies(self, flat: Tensor) -> Tensor:
         """Answers of each copy from the flat table, shape (N, F) to (K, N, O)."""
-        embedded = self.embedding(flat)
-        answer: Tensor = self.linear(embedded)
-        if self.mlp is not None:
-            answer = answer + self.mlp(embedded)
+        answer = self._answers(flat)
         return answer if answer.dim() == 3 else answer[None]
 
     def forward(self, flat: Tensor) -> Tensor:
         """Mean of the copies' answers, shape (N, F) to (N, O)."""
-        return self.copies(flat).mean(dim=0)
+        answer = self._answers(flat)
+        return answer.mean(dim=0) if answer.dim() == 3 else answer
+
+    def _answers(self, flat: Tensor) -> Tensor:
+        """Answers, shape (N, O), with a dimension of copies before it where there are several."""
+        embedded = self.embedding(flat)
+        answer: Tensor = self.linear(embedded)
+        return answer if self.mlp is None else answer + self.mlp(embedded)
 
 
 def _mlp(widths: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:

@@ -46,9 +46,12 @@ class NumberEmbedding(nn.Module):
         number = number[..., None]  # (N, numbers, 1)
         low, high = edges[:, :-1], edges[:, 1:]
         filled = ((number - low) / (high - low)).clamp(0.0, 1.0)  # (N, numbers, bins)
+        unknown = torch.isnan(number)
+        # The unknown are taken out before a parameter meets them: a NaN times a gradient of 0 is a NaN.
+        filled = filled.masked_fill(unknown, 0.5)
         known = self._waves(filled) if self.periodic else filled - 0.5
-        unknown = torch.isnan(number).float()
-        embedded = torch.cat([torch.nan_to_num(known), unknown], dim=2)  # (N, numbers, raw)
+        known = known.masked_fill(unknown, 0.0)
+        embedded = torch.cat([known, unknown.float()], dim=2)  # (N, numbers, raw)
         if self.own:
             embedded = torch.relu(torch.einsum("nkr,krw->nkw", embedded, self.own_weight) + self.own_bias)
         return embedded.flatten(1)

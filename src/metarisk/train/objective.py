@@ -14,7 +14,7 @@ from metarisk.nn.copies import copies_of
 from metarisk.nn.heads import HazardBaseline
 from metarisk.train.samples import Data
 
-POWERS = {"none": 0.0, "root": 0.5, "balanced": 1.0}
+POWERS = {"root": 0.5, "balanced": 1.0}
 
 
 def task_losses(network: Network, data: Data) -> Tensor:
@@ -23,14 +23,12 @@ def task_losses(network: Network, data: Data) -> Tensor:
     While learning: the mean of the copies' losses, each copy judged alone, with the weights of rare answers.
     In evaluation: the loss of the copies' mean answer, which is what a model ships, without weights.
     """
-    if network.training:
-        outputs = network.copies(data.assays, data.flat)  # (K, N, O)
-        weight = network.class_weight
+    copies = network.direct.n_copies if network.training else 1
+    weight = network.class_weight if network.training else None
+    if copies > 1:  # as many known answers in each copy, so one mean over all is the mean of theirs
+        outputs = network.copies(data.assays, data.flat).flatten(0, 1)  # (K N, O)
     else:
-        outputs = network(data.assays, data.flat).outputs[None]
-        weight = None
-    copies = len(outputs)
-    outputs = outputs.flatten(0, 1)  # (K N, O): as many known answers in each copy
+        outputs = network(data.assays, data.flat).outputs  # (N, O)
     n_binary = len(network.layout.binary)
     losses = [binary_loss(outputs[:, :n_binary], data.binary.repeat(copies, 1), weight)]
     for endpoint in network.layout.timed:
@@ -55,7 +53,7 @@ def set_base_rates(network: Network, data: Data, rows: Tensor, imbalance: str = 
     known = (~torch.isnan(labels)).sum(dim=0)
     rate = (torch.nan_to_num(labels).sum(dim=0) + 0.5) / (known + 1.0)
     network.bias[: len(rate)] = torch.logit(rate)
-    network.class_weight.copy_(class_weights(rate, imbalance))
+    network.class_weight = class_weights(rate, imbalance)
     for endpoint, causes in network.layout.timed.items():
         bins, events = data.time_bin[endpoint][rows], data.event[endpoint][rows]
         baseline = cast(HazardBaseline, network.baselines[endpoint])
@@ -66,12 +64,14 @@ def set_base_rates(network: Network, data: Data, rows: Tensor, imbalance: str = 
             baseline.level[:, cause] = torch.logit(hazard)
 
 
-def class_weights(rate: Tensor, imbalance: str) -> Tensor:
+def class_weights(rate: Tensor, imbalance: str) -> Tensor | None:
     """Weights of a "no" and a "yes" by the rate of "yes", their mean over the samples 1, shape (2, B).
 
-    The inverse of the answer's frequency to the power 0 (``none``), 1/2 (``root``) or 1 (``balanced``: all
-    "no" and all "yes" count the same).
+    The inverse of the frequency of the answer to the power 1/2 (``root``) or 1 (``balanced``: all "no" and
+    all "yes" count the same); None for ``none``.
     """
+    if imbalance == "none":
+        return None
     frequency = torch.stack([1.0 - rate, rate])
     weight = frequency ** -POWERS[imbalance]
     return weight / (frequency * weight).sum(dim=0)
