@@ -110,6 +110,8 @@ def test_figures_judge_an_organ_ever_and_by_each_horizon_and_tell_the_graphs_sha
     share = figures.loc[figures["metric"] == "graph_share", "value"]
     assert share.between(0, 1).all()
     assert figures["events"].dtype.kind == "i"
+    assert trained.notes[-1].startswith("Of what moved an answer, ")
+    assert trained.notes[-1] in trained.bundle.card
 
 
 def test_importance_tells_an_organ_from_when_it_comes(organs: Any) -> None:

@@ -40,3 +40,15 @@ def with_graph_shares(
         for horizon in (horizons_days if told.dated else (np.nan,))
     ]
     return pd.DataFrame([*figures.to_dict("records"), *rows], columns=list(FIGURE_COLUMNS))
+
+
+def graph_share_note(figures: pd.DataFrame) -> tuple[str, ...]:
+    """A sentence on the smallest and the largest share in the figures; none where the graph moved nothing."""
+    shares = figures[figures["metric"] == METRIC].set_index("endpoint")["value"]
+    if not (shares > 0).any():
+        return ()
+    least, most = shares.idxmin(), shares.idxmax()
+    return (
+        f"Of what moved an answer, {shares.min():.0%} ({least}) to {shares.max():.0%} ({most}) came through "
+        "the graph, in the mean over held-out samples; the rest came past it.",
+    )

@@ -24,7 +24,7 @@ from metarisk.train.card import model_card
 from metarisk.train.controls import control_answers, model_answers
 from metarisk.train.figures import OURS, held_out_figures
 from metarisk.train.fit import Epoch
-from metarisk.train.graph_shares import with_graph_shares
+from metarisk.train.graph_shares import graph_share_note, with_graph_shares
 from metarisk.train.members import TrainingSet, learn
 from metarisk.train.tasks import learnable_layout
 
@@ -97,6 +97,7 @@ def train_model(
     figures = held_out_figures(models, test.endpoints, training.endpoints, groups, experiment.evaluation)
     horizons = experiment.tasks.horizons_days
     figures = with_graph_shares(figures, learned.ensemble, learned.transform.apply(test), horizons)
+    notes = (*notes, *graph_share_note(figures))
     provenance = _provenance(cohort, training, test)
     bundle = ModelBundle(
         experiment=experiment,
