@@ -7,11 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lifelines import AalenJohansenFitter, KaplanMeierFitter
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from torch import Tensor
 from torch.nn import functional
 
 from metarisk.losses import binary_loss, discrete_hazard_loss
+from metarisk.nn.heads import cumulative_incidence
 
 
 def labels_of(rng: np.random.Generator, shape: tuple[int, int], unknown: float) -> np.ndarray:
@@ -98,6 +101,34 @@ def test_extreme_log_odds_stay_finite() -> None:
     assert binary_loss(logits, torch.tensor([[1.0], [0.0]])).item() == 0.0
 
 
+def test_the_order_of_the_samples_does_not_matter_to_binary_loss() -> None:
+    rng = np.random.default_rng(5)
+    logits, labels = torch.from_numpy(rng.normal(size=(40, 3))), labels_of(rng, (40, 3), 0.3)
+    order = torch.from_numpy(rng.permutation(40))
+    known = torch.from_numpy(labels).double()
+    torch.testing.assert_close(binary_loss(logits[order], known[order]), binary_loss(logits, known))
+
+
+def test_weights_are_those_of_scikit_learn_after_the_shift_of_their_log_ratio() -> None:
+    rng = np.random.default_rng(6)
+    logits, labels = rng.normal(0, 2, (100, 1)), labels_of(rng, (100, 1), 0.0)
+    weight = torch.tensor([[0.7], [2.5]], dtype=torch.float64)
+    found = binary_loss(torch.from_numpy(logits), torch.from_numpy(labels).double(), weight)
+    chance = 1.0 / (1.0 + np.exp(-(logits[:, 0] + math.log(2.5 / 0.7))))
+    each = np.where(labels[:, 0] == 1, 2.5, 0.7)
+    expected = log_loss(labels[:, 0], chance, sample_weight=each, normalize=False) / 100
+    assert float(found[0]) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("weight", [None, torch.tensor([[0.6], [4.0]], dtype=torch.float64)])
+def test_the_best_constant_is_the_true_log_odds_with_and_without_weights(weight: Tensor | None) -> None:
+    labels = torch.tensor([1.0] * 7 + [0.0] * 93, dtype=torch.float64)[:, None]
+    logit = torch.logit(torch.tensor([[0.07]], dtype=torch.float64)).requires_grad_()
+    binary_loss(logit.expand(100, 1), labels, weight).sum().backward()
+    assert logit.grad is not None
+    assert logit.grad.abs().max() < 1e-12
+
+
 def follow_up(rng: np.random.Generator, n: int, intervals: int, causes: int) -> tuple[list[int], list[int]]:
     time_bin = rng.integers(-1, intervals, n)
     event = np.where(time_bin >= 0, rng.integers(0, causes + 1, n), 0)
@@ -166,3 +197,89 @@ def test_one_cause_is_cross_entropy_over_person_periods() -> None:
     )
     found = discrete_hazard_loss(logits, torch.tensor(time_bin), torch.tensor(event))
     torch.testing.assert_close(found, expected / known)
+
+
+def fitted_hazards(time_bin: np.ndarray, event: np.ndarray, intervals: int, causes: int) -> Tensor:
+    """Log odds of the hazards that minimise the loss when nothing is known of the patients, (1, K, J)."""
+    logits = torch.full((1, intervals, causes), -2.0, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([logits], max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe")
+    bins, events = torch.from_numpy(time_bin), torch.from_numpy(event)
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = discrete_hazard_loss(logits.expand(len(bins), -1, -1), bins, events)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(closure)  # type: ignore[arg-type]
+    return logits.detach()
+
+
+def tied_times(seed: int, causes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Times in whole months with many ties, their events, and the distinct times."""
+    rng = np.random.default_rng(seed)
+    time, event = rng.integers(1, 9, 120).astype(float), rng.integers(0, causes + 1, 120)
+    return time, event, np.unique(time)
+
+
+def test_without_features_the_hazards_are_the_actuarial_ones_and_survival_is_kaplan_meier() -> None:
+    time, event, distinct = tied_times(0, 1)
+    bins = np.searchsorted(distinct, time)
+    logits = fitted_hazards(bins, event, len(distinct), 1)
+    hazard = torch.sigmoid(logits)[0, :, 0].numpy()
+    actuarial = [((bins == k) & (event == 1)).sum() / (bins >= k).sum() for k in range(len(distinct))]
+    np.testing.assert_allclose(hazard, actuarial, atol=1e-4)
+    kaplan_meier = KaplanMeierFitter().fit(time, event).predict(distinct)
+    survival = 1.0 - cumulative_incidence(logits)[0, :, 0].numpy()
+    np.testing.assert_allclose(survival, kaplan_meier, atol=1e-4)
+
+
+def test_without_features_incidences_under_competition_are_those_of_aalen_and_johansen() -> None:
+    time, event, distinct = tied_times(1, 2)
+    logits = fitted_hazards(np.searchsorted(distinct, time), event, len(distinct), 2)
+    found = cumulative_incidence(logits)[0].numpy()
+    # lifelines breaks ties by jitter, so ties are told apart by hand: the order within a time plays no part.
+    at_risk, free, so_far, slow = len(time), 1.0, np.zeros(2), []
+    for moment in distinct:
+        ended = np.array([((time == moment) & (event == cause)).sum() for cause in (1, 2)])
+        so_far = so_far + free * ended / at_risk
+        free *= 1.0 - ended.sum() / at_risk
+        at_risk -= int((time == moment).sum())
+        slow.append(so_far)
+    np.testing.assert_allclose(found, slow, atol=1e-4)
+
+
+def test_untied_incidences_are_those_of_lifelines() -> None:
+    rng = np.random.default_rng(2)
+    time, event = np.sort(rng.random(25)), rng.integers(0, 3, 25)
+    logits = fitted_hazards(np.arange(25), event, 25, 2)
+    found = cumulative_incidence(logits)[0].numpy()
+    for cause in (1, 2):
+        fitter = AalenJohansenFitter(calculate_variance=False).fit(time, event, event_of_interest=cause)
+        expected = fitter.cumulative_density_.iloc[:, 0].reindex(time, method="ffill").to_numpy()
+        np.testing.assert_allclose(found[:, cause - 1], expected, atol=1e-4)
+
+
+def test_with_a_feature_the_fit_is_logistic_regression_over_person_periods() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=200)
+    time_bin = rng.integers(0, 4, 200)
+    event = (rng.random(200) < 1.0 / (1.0 + np.exp(-x))).astype(np.int64)
+    rows = [
+        (interval, x[sample], float(event[sample] and interval == last))
+        for sample, last in enumerate(time_bin)
+        for interval in range(last + 1)
+    ]
+    table = np.array(rows)
+    design = np.column_stack([table[:, :1] == np.arange(4), table[:, 1]])
+    reference = LogisticRegression(C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000)
+    reference.fit(design, table[:, 2])
+    weights = torch.from_numpy(reference.coef_[0].copy()).requires_grad_()
+    logits = weights[:4] + weights[4] * torch.from_numpy(x)[:, None]
+    loss = discrete_hazard_loss(logits[..., None], torch.from_numpy(time_bin), torch.from_numpy(event))
+    chance = 1.0 / (1.0 + np.exp(-(design @ reference.coef_[0])))
+    expected = log_loss(table[:, 2], chance, normalize=False) / 200
+    assert loss.item() == pytest.approx(expected, abs=1e-9)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert weights.grad is not None
+    assert weights.grad.abs().max() < 1e-5  # its optimum is ours

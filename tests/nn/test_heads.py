@@ -8,7 +8,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metarisk.nn.heads import HazardBaseline, TaskLayout, cumulative_incidence
+from metarisk.nn.heads import (
+    HazardBaseline,
+    HazardBaselines,
+    OrganHead,
+    TaskLayout,
+    TherapyReading,
+    cumulative_incidence,
+    organ_outputs,
+)
 
 LAYOUT = TaskLayout(
     binary=("site.bone", "response"),
@@ -74,3 +82,77 @@ def test_a_higher_level_is_a_higher_risk_at_every_time() -> None:
     head = HazardBaseline(intervals=6, causes=1)
     low, high = cumulative_incidence(head(torch.tensor([[0.0, 0.3], [0.5, 0.3]])))
     assert (high > low).all()
+
+
+ORGANS = TaskLayout(
+    binary=("site.bone", "site.brain", "response"),
+    timed={"metastasis": ("metastasis", "death"), "site.bone": ("site.bone", "death")},
+    bin_edges_days={"metastasis": (365.0, 730.0), "site.bone": (365.0, 730.0)},
+)
+
+
+def test_outputs_about_an_organ_are_its_yes_no_and_its_dated_levels_and_slopes() -> None:
+    assert organ_outputs(ORGANS) == (
+        (0, "bone", "yes_no"),
+        (1, "brain", "yes_no"),
+        (7, "bone", "level_0"),
+        (8, "bone", "level_1"),
+        (9, "bone", "slope_0"),
+        (10, "bone", "slope_1"),
+    )
+
+
+def test_an_organs_weights_are_its_embedding_times_the_map_of_the_kind() -> None:
+    torch.manual_seed(0)
+    head, features = OrganHead(5, ORGANS, 2), torch.randn(4, 5)
+    found, others = head(features), iter(head.other)
+    about = {column: (organ, kind) for column, organ, kind in organ_outputs(ORGANS)}
+    kinds = list(dict.fromkeys(kind for _, kind in about.values()))
+    assert found.shape == (4, ORGANS.outputs)
+    for column in range(ORGANS.outputs):
+        if column in about:
+            organ, kind = about[column]
+            weight = head.organ[head.organs.index(organ)] @ head.map[kinds.index(kind)]
+        else:
+            weight = next(others)
+        torch.testing.assert_close(found[:, column], features @ weight)
+        torch.testing.assert_close(head.weight[column], weight)
+
+
+def test_the_organs_weights_have_the_rank_asked_for() -> None:
+    names = tuple(f"site.{number}" for number in range(8))
+    layout = TaskLayout(names, {}, {})
+    head = OrganHead(20, layout, 3)
+    assert torch.linalg.matrix_rank(head.weight.detach()) == 3
+
+
+def test_an_organ_without_cases_learns_from_the_others() -> None:
+    layout = TaskLayout(("site.bone", "site.brain"), {}, {})
+    head, features = OrganHead(5, layout, 2), torch.randn(4, 5)
+    before = head(features)[:, 1].detach()
+    head(features)[:, 0].sum().backward()  # only bone was seen
+    torch.optim.SGD(head.parameters(), lr=0.5).step()
+    assert not torch.allclose(head(features)[:, 1], before)
+
+
+def test_a_class_of_therapy_has_weights_of_its_own_and_an_unknown_or_new_one_has_not() -> None:
+    torch.manual_seed(0)
+    reading = TherapyReading((1, 2), features=3, width=2)
+    flat = torch.tensor([[9.0, 1.0, 0.0], [9.0, 0.0, 1.0], [9.0, torch.nan, torch.nan]])
+    own, shift = reading(flat)
+    assert not own.any()  # neutral at first
+    assert not shift.any()
+    with torch.no_grad():
+        reading.therapy[0] = torch.tensor([0.5, -1.0])  # the second class was never met
+    own, shift = reading(flat)
+    torch.testing.assert_close(own[0], reading.therapy[0] @ reading.map)
+    torch.testing.assert_close(shift[0], reading.therapy[0] @ reading.shift)
+    assert not own[1:].any()
+    assert not shift[1:].any()
+
+
+def test_a_dated_organ_has_its_baseline_under_its_name() -> None:
+    baselines = HazardBaselines(ORGANS)
+    assert baselines["site.bone"].level.shape == (2, 2)
+    assert baselines["site.bone"] is not baselines["metastasis"]
+    assert all("." not in name for name, _ in baselines.named_children())

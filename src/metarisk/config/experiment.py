@@ -15,7 +15,9 @@ from metarisk.config.section import Section
 from metarisk.config.training import TrainingSection
 from metarisk.schema.assays import Assay
 from metarisk.schema.clinical import CATEGORICAL, EXTRA, NUMERIC, is_clinical_number, leakage_reason
-from metarisk.schema.endpoints import SITES, TIMED
+from metarisk.schema.endpoints import SITE_TIMED, SITES, TIMED
+
+_DATED = {**TIMED, **SITE_TIMED}
 
 
 class CohortSection(Section):
@@ -136,7 +138,8 @@ class TaskSection(Section):
     binary
         Other yes / no endpoints.
     timed
-        Dated endpoints.
+        Dated endpoints: ``metastasis``, ``pfs``, ``os``, and ``site.<organ>`` for the first metastasis in an
+        organ, death competing.
     horizons_days
         Times at which a dated endpoint's probability is reported.
     bins
@@ -147,7 +150,7 @@ class TaskSection(Section):
 
     sites: tuple[str, ...] = ("bone", "brain", "liver", "lung")
     binary: tuple[Literal["metastatic", "response"], ...] = ("response",)
-    timed: tuple[Literal["metastasis", "pfs", "os"], ...] = ("metastasis",)
+    timed: tuple[str, ...] = ("metastasis",)
     horizons_days: tuple[float, ...] = (365.0, 730.0)
     bins: int = Field(default=12, ge=2, le=60)
     min_events: int = Field(default=20, ge=2)
@@ -159,6 +162,17 @@ class TaskSection(Section):
         if unknown:
             raise ValueError(f"{', '.join(unknown)} not among the sites {', '.join(SITES)}")
         return sites
+
+    @field_validator("timed")
+    @classmethod
+    def _dated_endpoints_are_known(cls, timed: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = sorted(set(timed) - set(_DATED))
+        if unknown:
+            known = ", ".join((*TIMED, *(f"site.{site}" for site in SITES)))
+            raise ValueError(f"{', '.join(unknown)} not among the dated endpoints {known}")
+        if len(set(timed)) < len(timed):
+            raise ValueError("a dated endpoint is named twice")
+        return timed
 
     @field_validator("horizons_days")
     @classmethod
@@ -175,7 +189,7 @@ class TaskSection(Section):
     @property
     def timed_causes(self) -> dict[str, tuple[str, ...]]:
         """Dated endpoints and their causes, in the order of the event codes."""
-        return {name: TIMED[name].causes for name in self.timed}
+        return {name: _DATED[name].causes for name in self.timed}
 
 
 class GateSection(Section):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from metarisk.config.section import Section
 
@@ -24,6 +26,25 @@ class NetworkSection(Section):
         Numbers a pathway hands to the heads.
     direct_hidden
         Hidden units of the direct path's MLP; 0 leaves it linear.
+    direct_layers
+        Hidden layers of that MLP.
+    copies
+        Implicit members K of the direct path's MLP: they share its weights, and each has its own scalings
+        and output layer. 1 is the plain MLP.
+    number_embedding
+        How the direct path reads a clinical number: ``piecewise`` linear over training quantiles, or
+        ``periodic``, sines and cosines of its place among them.
+    number_width
+        Numbers that each clinical number's own linear layer makes of its embedding; 0 hands it on as it is.
+    category_width
+        Numbers of a learned embedding that each level of a clinical category has beside its own column;
+        0 leaves it out.
+    site_rank
+        Length of the organs' embeddings, through which organs share what they read of the pathways;
+        0 gives each organ weights of its own.
+    therapy_width
+        Length of the embedding of the class of therapy, which changes what the response reads of the
+        pathways; 0 leaves it out. Only where ``therapy_class`` is among the features.
     dropout
         Of the direct path's hidden units and of pathways.
     graph
@@ -35,5 +56,18 @@ class NetworkSection(Section):
     state_layers: int = Field(default=1, ge=0, le=8)
     readout: int = Field(default=4, ge=1, le=64)
     direct_hidden: int = Field(default=128, ge=0, le=4096)
+    direct_layers: int = Field(default=1, ge=1, le=4)
+    copies: int = Field(default=1, ge=1, le=64)
+    number_embedding: Literal["piecewise", "periodic"] = "piecewise"
+    number_width: int = Field(default=0, ge=0, le=64)
+    category_width: int = Field(default=0, ge=0, le=64)
+    site_rank: int = Field(default=0, ge=0, le=64)
+    therapy_width: int = Field(default=0, ge=0, le=16)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
     graph: bool = True
+
+    @model_validator(mode="after")
+    def _copies_and_layers_are_of_an_mlp(self) -> NetworkSection:
+        if self.direct_hidden == 0 and (self.copies > 1 or self.direct_layers > 1):
+            raise ValueError("copies and direct_layers above 1 need direct_hidden above 0: they are an MLP's")
+        return self

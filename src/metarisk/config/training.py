@@ -25,6 +25,10 @@ class TrainingSection(Section):
     direct_prior, graph_prior
         Standard deviation that a weight is thought to have before anything is seen, of the direct path and of
         the graph path: the penalty is the Gaussian prior of that width, so it fades as samples come.
+    imbalance
+        How much more a rare answer of a yes / no endpoint counts while learning: ``root`` by the square root
+        of its inverse frequency, ``balanced`` by all of it. The logit that is learned stays that of the true
+        rate (the loss adds the weights' shift), so nothing needs restoring afterwards.
     device
         ``auto`` takes CUDA where there is one.
     precision
@@ -45,6 +49,7 @@ class TrainingSection(Section):
     direct_prior: float = Field(default=1.0, gt=0.0)
     graph_prior: float = Field(default=0.5, gt=0.0)
     assay_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    imbalance: Literal["none", "root", "balanced"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     checkpoint_every: int = Field(default=1, ge=1)

@@ -94,9 +94,14 @@ def planted_ranks(importance: pd.DataFrame, planted: Mapping[str, str], rivals: 
 
 
 def output_columns(layout: TaskLayout) -> dict[str, int]:
-    """Output that stands for each endpoint: the logit, or the level of the first cause."""
+    """Output that stands for each endpoint: the logit, or the level of the first cause.
+
+    An organ asked both ways has its yes / no under its name and the other as ``site.bone by time``.
+    """
     columns = {name: index for index, name in enumerate(layout.binary)}
-    return columns | {name: layout.columns(name).start for name in layout.timed}
+    for name in layout.timed:
+        columns[f"{name} by time" if name in layout.binary else name] = layout.columns(name).start
+    return columns
 
 
 @torch.no_grad()
@@ -115,7 +120,4 @@ def _spread(member: Network, batch: Batch, outputs: list[int]) -> NDArray[np.flo
 
 
 def _contributions(graph: GraphPath, batch: Batch, outputs: list[int]) -> Tensor:
-    assays, _ = tensors(batch, graph.head.weight.device)
-    read = torch.tanh(graph.readout(graph.pathway_states(assays)))  # (P, N, readout)
-    weight = graph.head.weight[outputs].reshape(len(outputs), *read.shape[::2])  # (outputs, P, readout)
-    return torch.einsum("pnk,opk->npo", read, weight)
+    return graph.contributions(*tensors(batch, graph.readout.weight.device), outputs)

@@ -1,4 +1,4 @@
-"""What a training run shows beside its numbers: figures, the model card, how much the graph gave."""
+"""What a training run shows beside its numbers: figures and the model card."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tell_drawings(run: Run, trained: Trained, curves: Curves, folder: Path) -> N
     Parameters
     ----------
     run
-        Gets ``figures/``, ``card.md`` and one metric ``graph_share/<endpoint>`` an endpoint.
+        Gets ``figures/`` and ``card.md``.
     trained
         The model, its answers for the held-out samples and their figures.
     curves
@@ -47,22 +47,3 @@ def tell_drawings(run: Run, trained: Trained, curves: Curves, folder: Path) -> N
     )
     run.folder(folder, DRAWN)
     run.text(CARD, trained.bundle.card)
-    shares = graph_shares(trained)
-    run.metrics({f"graph_share/{endpoint}": share for endpoint, share in shares.items()}, step=0)
-
-
-def graph_shares(trained: Trained) -> dict[str, float]:
-    """Share of each endpoint's answer that came through the graph, 0 .. 1, mean over the held-out samples.
-
-    Of a dated endpoint it is that of the level of its first cause.
-    """
-    from metarisk.models.graph_share import graph_share
-
-    ensemble = trained.bundle.ensemble
-    raw = ensemble.answers(trained.bundle.transform.apply(trained.test))
-    bias = [member.bias.detach().cpu().numpy() for member in ensemble.networks]
-    mean = graph_share(raw["outputs"], raw["graph"], bias).mean(axis=0)
-    layout = ensemble.plan.layout
-    column = {name: number for number, name in enumerate(layout.binary)}
-    column |= {name: layout.columns(name).start for name in layout.timed}
-    return {name: float(mean[number]) for name, number in column.items()}

@@ -201,7 +201,7 @@ def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) ->
 
 def headline(figures: pd.DataFrame) -> dict[str, float]:
     """One metric a model, endpoint and stratum, named as MLflow allows."""
-    ranked = figures["metric"].isin(["auroc", "calibration_error"])
+    ranked = figures["metric"].isin(["auroc", "calibration_error", "graph_share"])
     sets = figures["metric"].isin(["set_coverage", "set_decided", "decided_error", "free_coverage"])
     chosen = figures[(ranked | (sets & (figures["stratum"] == "all"))) & figures["value"].notna()]
     names = {}

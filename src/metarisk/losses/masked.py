@@ -7,8 +7,12 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def binary_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def binary_loss(logits: Tensor, labels: Tensor, weight: Tensor | None = None) -> Tensor:
     """Cross entropy of each yes / no endpoint, mean over the samples where it is known.
+
+    With weights a rare answer counts more, and the logit is moved by their log ratio inside the loss: the
+    best answer to weighted labels is the true log odds plus that shift (King and Zeng, Logistic Regression in
+    Rare Events Data, 2001), so what is learned stays the true log odds and needs no later correction.
 
     Parameters
     ----------
@@ -16,6 +20,8 @@ def binary_loss(logits: Tensor, labels: Tensor) -> Tensor:
         Log odds of yes, shape (N, B).
     labels
         1 yes, 0 no, NaN unknown, shape (N, B).
+    weight
+        How much a no and a yes count, shape (2, B); 1 each where absent.
 
     Returns
     -------
@@ -23,10 +29,13 @@ def binary_loss(logits: Tensor, labels: Tensor) -> Tensor:
         Shape (B,); 0 for an endpoint that no sample knows.
     """
     known = ~torch.isnan(labels)
-    each = functional.binary_cross_entropy_with_logits(
-        logits, torch.nan_to_num(labels), reduction="none"
-    ).masked_fill(~known, 0.0)
-    return each.sum(dim=0) / known.sum(dim=0).clamp_min(1)
+    answer = torch.nan_to_num(labels)
+    if weight is not None:
+        logits = logits + (weight[1] / weight[0]).log()
+    each = functional.binary_cross_entropy_with_logits(logits, answer, reduction="none")
+    if weight is not None:
+        each = each * torch.where(answer == 1, weight[1], weight[0])
+    return each.masked_fill(~known, 0.0).sum(dim=0) / known.sum(dim=0).clamp_min(1)
 
 
 def discrete_hazard_loss(hazard_logits: Tensor, time_bin: Tensor, event: Tensor) -> Tensor:

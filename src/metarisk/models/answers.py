@@ -13,7 +13,6 @@ from metarisk.features.batch import Batch
 from metarisk.models.calibration import Calibration
 from metarisk.models.conformal import EVER, Asked, DoubleArray
 from metarisk.models.ensemble import Ensemble
-from metarisk.models.graph_share import graph_share
 from metarisk.models.risk import by_fold, incidence, interval_of, output_of, risks
 from metarisk.models.set_reading import SetReader
 
@@ -92,14 +91,12 @@ def probabilities(
     ]
     for endpoint in layout.timed:
         answers += _dated(ensemble, endpoint, centre, half, horizons_days)
-    bias = [member.bias.detach().cpu().numpy() for member in ensemble.networks]
-    share = graph_share(raw["outputs"], raw["graph"], bias)
     risk = risks(ensemble, calibration, by_fold(raw["outputs"], ensemble.folds), horizons_days)
     reader = SetReader(calibration.sets, layout, calibration.sets.group_of(batch), np.sqrt(extra))
     return [
         answer._replace(
             kept=reader.kept(answer.asked, risk),
-            graph_share=share[:, output_of(layout, answer.asked)],
+            graph_share=raw["graph_share"][:, output_of(layout, answer.asked)].astype(np.float64),
             free_until_days=reader.free_until(answer.asked, risk),
         )
         for answer in answers

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from metarisk.features.batch import Batch
+from metarisk.models.graph_share import graph_share
 from metarisk.models.memory import Rows, by_pieces
 from metarisk.models.network import Network, NetworkPlan
 from metarisk.pathways.topology import Topology
-from metarisk.schema.assays import Assay
+from metarisk.schema.assays import ASSAYS, Assay
 
 ROWS_AT_A_TIME = 512
 
@@ -62,8 +63,10 @@ class Ensemble(nn.Module):
         Returns
         -------
         Mapping
-            ``outputs`` and ``graph``, both of shape (M, N, O).
+            ``outputs`` and ``graph``, both of shape (M, N, O), and ``graph_share``, the members' mean
+            share of the graph in each answer (`metarisk.models.graph_share.graph_share`), shape (N, O).
         """
+        device = next(self.parameters()).device
         parts: list[tuple[Tensor, Tensor]] = []
         pieces = 1
         for start in range(0, max(len(batch), 1), ROWS_AT_A_TIME):
@@ -72,20 +75,20 @@ class Ensemble(nn.Module):
             answers, pieces = by_pieces(answer, len(rows), pieces=pieces)
             parts += answers
         outputs, graph = (torch.cat(part, dim=1).numpy() for part in zip(*parts, strict=True))
-        return {"outputs": outputs, "graph": graph}
+        blank = (part.numpy() for part in self._answer(*blank_sample(self.plan, device)))
+        share = graph_share(outputs, graph, *blank).mean(axis=0)
+        return {"outputs": outputs, "graph": graph, "graph_share": share}
 
     def _answer_rows(
         self, batch: Batch, rows: NDArray[np.intp], without: frozenset[Assay], piece: Rows
     ) -> tuple[Tensor, Tensor]:
-        return self._answer(batch.take(rows[piece.start : piece.stop]), without)
-
-    @torch.no_grad()
-    def _answer(self, batch: Batch, without: frozenset[Assay]) -> tuple[Tensor, Tensor]:
-        device = next(self.parameters()).device
-        assays, flat = tensors(batch, device)
+        assays, flat = tensors(batch.take(rows[piece.start : piece.stop]), next(self.parameters()).device)
         for assay in without & set(batch.assays):
             assays[assay.value] = torch.zeros_like(assays[assay.value])
-        flat = blank_columns(flat, self.plan, without)
+        return self._answer(assays, blank_columns(flat, self.plan, without))
+
+    @torch.no_grad()
+    def _answer(self, assays: Mapping[str, Tensor], flat: Tensor) -> tuple[Tensor, Tensor]:
         answers = [member.eval()(assays, flat) for member in self.networks]
         return (
             torch.stack([answer.outputs for answer in answers]).cpu(),
@@ -97,6 +100,15 @@ def tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Tensor], Tens
     """The batch as tensors on a device: assay -> (N, Ga, C), and the flat table (N, F)."""
     assays = {assay.value: torch.from_numpy(entry.values).to(device) for assay, entry in batch.assays.items()}
     return assays, torch.from_numpy(batch.flat).to(device)
+
+
+def blank_sample(plan: NetworkPlan, device: torch.device) -> tuple[dict[str, Tensor], Tensor]:
+    """A sample of which nothing is known: assay -> (1, Ga, C), and the flat table (1, F)."""
+    assays = {
+        assay.value: torch.zeros(1, len(node), len(ASSAYS[assay].channels), device=device)
+        for assay, node in plan.assay_nodes.items()
+    }
+    return assays, torch.full((1, len(plan.groups)), torch.nan, device=device)
 
 
 def blank_columns(flat: Tensor, plan: NetworkPlan, assays: frozenset[Assay]) -> Tensor:

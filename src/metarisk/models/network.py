@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -12,13 +12,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from metarisk.config.network import NetworkSection
-from metarisk.nn.direct import DirectPath, FlatEmbedding
+from metarisk.nn.direct import DirectPath, FlatDesign, FlatEmbedding
 from metarisk.nn.encoders import OFF_GRAPH, AssayEncoder, encode
-from metarisk.nn.heads import HazardBaseline, TaskLayout, cumulative_incidence
+from metarisk.nn.heads import (
+    HEAD_SPREAD,
+    HazardBaselines,
+    OrganHead,
+    TaskLayout,
+    TherapyReading,
+    cumulative_incidence,
+    organ_outputs,
+)
 from metarisk.nn.pooling import PathwayPooling
 from metarisk.nn.propagation import RelationalPropagation
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
+
+THERAPY, RESPONSE = "therapy_class", "response"
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,8 @@ class NetworkPlan:
         Flat columns that are clinical numbers.
     edges
         Quantile edges of those numbers, shape (numbers, bins + 1).
+    categories
+        Clinical category -> flat columns of its levels.
     """
 
     section: NetworkSection
@@ -52,6 +64,18 @@ class NetworkPlan:
     scale: NDArray[np.float32]
     number_columns: tuple[int, ...]
     edges: NDArray[np.float32]
+    categories: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def flat_design(self) -> FlatDesign:
+        """What the direct path makes of clinical numbers and categories."""
+        section = self.section
+        return FlatDesign(
+            section.number_embedding,
+            section.number_width,
+            tuple(self.categories.values()),
+            section.category_width,
+        )
 
 
 class Answer(NamedTuple):
@@ -126,21 +150,60 @@ class GraphPath(nn.Module):
         self.signatures = SignatureStates(plan, topology) if "pathway" in levels else None
         self.readout = nn.Linear(section.width, section.readout)
         self.dropout = nn.Dropout(section.dropout)
-        self.head = nn.Linear(len(topology.pathways) * section.readout, plan.layout.outputs, bias=False)
-        nn.init.normal_(self.head.weight, std=0.02)
+        features = len(topology.pathways) * section.readout
+        self.head = _head(plan, features)
+        self.response = _response(plan)
+        self.therapy = (
+            TherapyReading(plan.categories[THERAPY], features, section.therapy_width)
+            if section.therapy_width and self.response is not None and THERAPY in plan.categories
+            else None
+        )
 
-    def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
-        """Answers from what was measured, assay -> (N, Ga, C), to (N, O)."""
+    def forward(self, assays: Mapping[str, Tensor], flat: Tensor | None = None) -> Tensor:
+        """Answers from what was measured, assay -> (N, Ga, C), to (N, O).
+
+        The flat table (N, F) tells the class of therapy; without it the class is unknown.
+        """
         pathways = self.pathway_states(assays)  # (P, N, D)
         read = torch.tanh(self.readout(pathways))  # (P, N, readout)
-        flat = read.permute(1, 0, 2).flatten(1)  # (N, P * readout)
-        answer: Tensor = self.head(self.dropout(flat))
-        return answer
+        features = self.dropout(read.permute(1, 0, 2).flatten(1))  # (N, P * readout)
+        answer: Tensor = self.head(features)
+        if self.therapy is None or flat is None:
+            return answer
+        own, shift = self.therapy(flat)  # (N, P * readout), (N,)
+        moved = torch.zeros_like(answer)
+        moved[:, self.response] = (own * features).sum(dim=1) + shift
+        return answer + moved
+
+    def contributions(self, assays: Mapping[str, Tensor], flat: Tensor, outputs: Sequence[int]) -> Tensor:
+        """What each pathway adds to some outputs, before the gate, shape (N, P, outputs)."""
+        read = torch.tanh(self.readout(self.pathway_states(assays)))  # (P, N, readout)
+        weight = self.head.weight[list(outputs)].reshape(len(outputs), *read.shape[::2])
+        added = torch.einsum("pnk,opk->npo", read, weight)
+        if self.therapy is None or self.response is None or self.response not in outputs:
+            return added
+        own = self.therapy(flat)[0].unflatten(1, read.shape[::2])  # (N, P, readout)
+        added[..., list(outputs).index(self.response)] += torch.einsum("pnk,npk->np", read, own)
+        return added
 
     def pathway_states(self, assays: Mapping[str, Tensor]) -> Tensor:
         """State of each pathway in each sample: the explanation layer, shape (P, N, D)."""
         parts = [part(assays) for part in (self.genes, self.signatures) if part is not None]
         return torch.stack(parts).sum(dim=0) if len(parts) > 1 else parts[0]
+
+
+def _head(plan: NetworkPlan, features: int) -> OrganHead | nn.Linear:
+    """From pathways to outputs: organs through their embeddings where asked for and asked about."""
+    if plan.section.site_rank and organ_outputs(plan.layout):
+        return OrganHead(features, plan.layout, plan.section.site_rank)
+    head = nn.Linear(features, plan.layout.outputs, bias=False)
+    nn.init.normal_(head.weight, std=HEAD_SPREAD)
+    return head
+
+
+def _response(plan: NetworkPlan) -> int | None:
+    """Output that is the response to therapy, if it is asked."""
+    return plan.layout.binary.index(RESPONSE) if RESPONSE in plan.layout.binary else None
 
 
 def levels_on_graph(plan: NetworkPlan) -> set[str]:
@@ -166,24 +229,30 @@ def _read(encoders: nn.ModuleDict, assays: Mapping[str, Tensor]) -> list[tuple[A
 class Network(nn.Module):
     """One member: a gated sum of the graph path and the direct path, read by all heads."""
 
+    class_weight: Tensor | None
+
     def __init__(self, plan: NetworkPlan, topology: Topology) -> None:
         super().__init__()
         section, layout = plan.section, plan.layout
         self.layout = layout
-        embedding = FlatEmbedding(plan.centre, plan.scale, plan.number_columns, plan.edges)
-        self.direct = DirectPath(embedding, section.direct_hidden, layout.outputs, section.dropout)
+        embedding = FlatEmbedding(plan.centre, plan.scale, plan.number_columns, plan.edges, plan.flat_design)
+        self.direct = DirectPath(
+            embedding,
+            section.direct_hidden,
+            layout.outputs,
+            dropout=section.dropout,
+            layers=section.direct_layers,
+            copies=section.copies,
+        )
         self.graph = GraphPath(plan, topology) if section.graph and levels_on_graph(plan) else None
         self.gate = nn.Parameter(torch.zeros(layout.outputs))
         self.bias = nn.Parameter(torch.zeros(layout.outputs))
-        self.baselines = nn.ModuleDict(
-            {
-                name: HazardBaseline(len(layout.bin_edges_days[name]), len(causes))
-                for name, causes in layout.timed.items()
-            }
-        )
+        self.baselines = HazardBaselines(layout)
+        # How much a "no" and a "yes" of each yes / no endpoint count while learning, (2, B); None: the same.
+        self.register_buffer("class_weight", None, persistent=False)
 
     def forward(self, assays: Mapping[str, Tensor], flat: Tensor) -> Answer:
-        """Answer every question for every sample.
+        """Answer every question for every sample: the mean of the copies' log odds.
 
         Parameters
         ----------
@@ -193,10 +262,22 @@ class Network(nn.Module):
             Flat table, NaN where unknown, shape (N, F).
         """
         direct = self.bias + self.direct(flat)  # (N, O)
-        if self.graph is None:
+        graph = self._through_graph(assays, flat)  # (N, O)
+        if graph is None:
             return Answer(direct, torch.zeros_like(direct))
-        graph = torch.sigmoid(self.gate) * self.graph(assays)  # (N, O)
         return Answer(direct + graph, graph)
+
+    def copies(self, assays: Mapping[str, Tensor], flat: Tensor) -> Tensor:
+        """Outputs of each copy of the direct path, the graph path common to all, shape (K, N, O)."""
+        direct = self.bias + self.direct.copies(flat)  # (K, N, O)
+        graph = self._through_graph(assays, flat)
+        return direct if graph is None else direct + graph
+
+    def _through_graph(self, assays: Mapping[str, Tensor], flat: Tensor) -> Tensor | None:
+        if self.graph is None:
+            return None
+        gated: Tensor = torch.sigmoid(self.gate) * self.graph(assays, flat)
+        return gated
 
     def hazard_logits(self, outputs: Tensor, endpoint: str) -> Tensor:
         """Cause-specific log odds in each interval, shape (..., N, O) to (..., N, K, J)."""

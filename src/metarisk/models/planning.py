@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.config.network import NetworkSection
-from metarisk.features.columns import nodes_of
+from metarisk.features.columns import FlatColumn, nodes_of
 from metarisk.features.standardise import AssayScale
 from metarisk.features.transform import FeatureTransform
 from metarisk.models.network import NetworkPlan
@@ -65,7 +65,17 @@ def plan_network(
         scale=flat["scale"],
         number_columns=tuple(index for index, column in enumerate(columns) if column.kind == "number"),
         edges=flat["edges"],
+        categories=_categories(columns),
     )
+
+
+def _categories(columns: Sequence[FlatColumn]) -> dict[str, tuple[int, ...]]:
+    """Clinical category -> the flat columns of its levels."""
+    levels: dict[str, list[int]] = {}
+    for index, column in enumerate(columns):
+        if column.kind == "category":
+            levels.setdefault(column.group, []).append(index)
+    return {name: tuple(at) for name, at in levels.items()}
 
 
 def _nodes(scale: AssayScale, topology: Topology) -> NDArray[np.int64]:

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from metarisk.nn.copies import CopiedMLP
+from metarisk.nn.embeddings import CategoryEmbedding, NumberEmbedding
+
+
+@dataclass(frozen=True)
+class FlatDesign:
+    """What is made of clinical numbers and categories.
+
+    Attributes
+    ----------
+    number_embedding, number_width
+        Kind and own width of a number's embedding, see `NumberEmbedding`.
+    categories
+        Columns of each clinical category's levels.
+    category_width
+        Width of a category's learned vector; 0 leaves the vectors out.
+    """
+
+    number_embedding: str = "piecewise"
+    number_width: int = 0
+    categories: tuple[tuple[int, ...], ...] = ()
+    category_width: int = 0
+
 
 class FlatEmbedding(nn.Module):
     """Flat table to numbers around zero; what is unknown becomes zero.
 
-    Numbers get a piecewise-linear embedding over training quantiles (Gorishniy et al., On Embeddings for
-    Numerical Features in Tabular Deep Learning, 2022), with a column that says "unknown"; everything else is
+    Clinical numbers are embedded (`NumberEmbedding`), with a column that says "unknown"; everything else is
     centred on its training mean and divided by the square root of its group's total variance, so that twenty
-    thousand genes and one sex start with an equal say.
+    thousand genes and one sex start with an equal say. Categories have learned vectors besides, where asked.
 
     Parameters
     ----------
@@ -28,6 +52,8 @@ class FlatEmbedding(nn.Module):
         Columns that are clinical numbers.
     edges
         Quantile edges of each number, shape (numbers, bins + 1), ascending.
+    design
+        What is made of numbers and categories.
     """
 
     centre: Tensor
@@ -42,6 +68,7 @@ class FlatEmbedding(nn.Module):
         scale: NDArray[np.float32],
         number_columns: Sequence[int],
         edges: NDArray[np.float32],
+        design: FlatDesign = FlatDesign(),
     ) -> None:
         super().__init__()
         others = sorted(set(range(len(centre))) - set(number_columns))
@@ -52,7 +79,11 @@ class FlatEmbedding(nn.Module):
             "number_columns", torch.tensor(number_columns, dtype=torch.long), persistent=False
         )
         self.register_buffer("other_columns", torch.tensor(others, dtype=torch.long), persistent=False)
-        self.width = len(others) + edges.shape[0] * edges.shape[1]
+        bins = edges.shape[1] - 1
+        self.numbers = NumberEmbedding(len(edges), bins, design.number_embedding, design.number_width)
+        learned = design.categories if design.category_width else ()
+        self.categories = CategoryEmbedding(learned, design.category_width) if learned else None
+        self.width = len(others) + self.numbers.width + (self.categories.width if self.categories else 0)
 
     def forward(self, flat: Tensor) -> Tensor:
         """Embed the flat table.
@@ -68,12 +99,10 @@ class FlatEmbedding(nn.Module):
             Shape (N, width).
         """
         centred = torch.nan_to_num((flat - self.centre) * self.scale)[:, self.other_columns]
-        number = flat[:, self.number_columns, None]  # (N, numbers, 1)
-        low, high = self.edges[:, :-1], self.edges[:, 1:]
-        steps = ((number - low) / (high - low)).clamp(0.0, 1.0) - 0.5  # (N, numbers, bins)
-        unknown = torch.isnan(number).float()
-        embedded = torch.cat([torch.nan_to_num(steps), unknown], dim=2)
-        return torch.cat([centred, embedded.flatten(1)], dim=1)
+        parts = [centred, self.numbers(flat[:, self.number_columns], self.edges)]
+        if self.categories is not None:
+            parts.append(self.categories(flat))
+        return torch.cat(parts, dim=1)
 
 
 class DirectPath(nn.Module):
@@ -89,29 +118,60 @@ class DirectPath(nn.Module):
         Numbers O that the heads need.
     dropout
         Of the hidden units.
+    layers
+        Hidden layers.
+    copies
+        Implicit members K of the MLP (`CopiedMLP`); 1 is a plain one. The linear map is common to all.
     """
 
-    def __init__(self, embedding: FlatEmbedding, hidden: int, outputs: int, dropout: float) -> None:
+    def __init__(
+        self,
+        embedding: FlatEmbedding,
+        hidden: int,
+        outputs: int,
+        *,
+        dropout: float,
+        layers: int = 1,
+        copies: int = 1,
+    ) -> None:
         super().__init__()
         self.embedding = embedding
         self.linear = nn.Linear(embedding.width, outputs, bias=False)
         nn.init.zeros_(self.linear.weight)
-        self.mlp = _mlp(embedding.width, hidden, outputs, dropout) if hidden else None
+        self.n_copies = copies if hidden else 1
+        self.mlp: nn.Module | None = None
+        if self.n_copies > 1:
+            self.mlp = CopiedMLP(
+                embedding.width, hidden, outputs, layers=layers, copies=copies, dropout=dropout
+            )
+        elif hidden:
+            self.mlp = _mlp([embedding.width] + [hidden] * layers, outputs, dropout)
+
+    def copies(self, flat: Tensor) -> Tensor:
+        """Answers of each copy from the flat table, shape (N, F) to (K, N, O)."""
+        answer = self._answers(flat)
+        return answer if answer.dim() == 3 else answer[None]
 
     def forward(self, flat: Tensor) -> Tensor:
-        """Answers from the flat table, shape (N, F) to (N, O)."""
+        """Mean of the copies' answers, shape (N, F) to (N, O)."""
+        answer = self._answers(flat)
+        return answer.mean(dim=0) if answer.dim() == 3 else answer
+
+    def _answers(self, flat: Tensor) -> Tensor:
+        """Answers, shape (N, O), with a dimension of copies before it where there are several."""
         embedded = self.embedding(flat)
         answer: Tensor = self.linear(embedded)
         return answer if self.mlp is None else answer + self.mlp(embedded)
 
 
-def _mlp(inputs: int, hidden: int, outputs: int, dropout: float) -> nn.Sequential:
-    last = nn.Linear(hidden, outputs)
+def _mlp(widths: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:
+    last = nn.Linear(widths[-1], outputs)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(
-        nn.Linear(inputs, hidden), nn.LayerNorm(hidden), nn.SiLU(), nn.Dropout(dropout), last
-    )
+    hidden: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        hidden += [nn.Linear(before, after), nn.LayerNorm(after), nn.SiLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*hidden, last)
 
 
 def quantile_edges(column: NDArray[np.float32], bins: int) -> NDArray[np.float32]:

@@ -132,7 +132,7 @@ def _begin(
     torch.manual_seed(rows.seed)
     device = data.flat.device
     network = Network(plan, topology).to(device)
-    set_base_rates(network, data, torch.from_numpy(rows.train))
+    set_base_rates(network, data, torch.from_numpy(rows.train), training.imbalance)
     noise = nn.Parameter(torch.zeros(count_tasks(network), device=device))
     optimiser = torch.optim.Adam([*network.parameters(), noise], lr=training.learning_rate)
     learner = Learner(

@@ -32,6 +32,7 @@ from metarisk.train.controls import (
 from metarisk.train.coverage import coverage_figures
 from metarisk.train.figures import OURS, Answers, answers_of, held_out_figures, joined
 from metarisk.train.fit import Epoch
+from metarisk.train.graph_shares import graph_share_note, with_graph_shares
 from metarisk.train.members import Learned, TrainingSet, in_words, learn
 from metarisk.train.tasks import learnable_layout
 
@@ -133,6 +134,8 @@ def train_model(
     groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
     judged_on = (test.endpoints, training_set.cohort.endpoints, groups, experiment.evaluation)
     figures = joined(held_out_figures(models, *judged_on), coverage_figures(answered, *judged_on))
+    figures = with_graph_shares(figures, ours.ensemble, batch, experiment.tasks.horizons_days)
+    notes = (*fitted.notes, *graph_share_note(figures))
     provenance = _provenance(cohort, training_set.cohort, test)
     bundle = ModelBundle(
         experiment=experiment,
@@ -143,9 +146,9 @@ def train_model(
         training_ids=TrainingIds.of(training_set.cohort.patient_ids, f"{experiment.name}-{experiment.seed}"),
         provenance=provenance,
         figures=tuple(_json_rows(figures)),
-        card=model_card(experiment, provenance, figures, fitted.notes),
+        card=model_card(experiment, provenance, figures, notes),
     )
-    return Trained(bundle, figures, test, fitted.notes, models)
+    return Trained(bundle, figures, test, notes, models)
 
 
 def fit_networks(

@@ -58,7 +58,8 @@ def _enough_events(endpoints: pd.DataFrame, name: str, least: int, notes: list[s
     codes = endpoints[event_column(name)] if event_column(name) in endpoints else pd.Series(dtype=float)
     events = int((codes == 1).sum())
     if events < least:
-        notes.append(f"{name} is not answered: {events} training patients with the event")
+        asked = f"{name} by time" if name in endpoints else name  # an organ is also asked as yes or no
+        notes.append(f"{asked} is not answered: {events} training patients with the event")
     return events >= least
 
 
