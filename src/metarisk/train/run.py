@@ -77,13 +77,7 @@ def train_model(
     """
     split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
     training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
-    layout, notes = learnable_layout(training.endpoints, experiment.tasks)
-    genes = measured_genes(training, experiment.features, topology)
-    if experiment.topology.prune and genes:
-        topology, report = prune_to(topology, genes)
-        lost = report.genes_kept < report.genes_before
-        notes = (*notes, *report.lines()) if lost else notes
-    training_set = TrainingSet.of(training, topology, layout, experiment)
+    training_set, topology, notes = prepare(training, topology, experiment)
     learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
     if experiment.network.graph and not levels_on_graph(learned.ensemble.plan):
         notes = (*notes, OFF_THE_GRAPH)
@@ -107,6 +101,41 @@ def train_model(
         card=model_card(experiment, provenance, figures, notes),
     )
     return Trained(bundle, figures, test, notes)
+
+
+class Prepared(NamedTuple):
+    """What training patients are learned from.
+
+    Attributes
+    ----------
+    training_set
+        Their features and targets.
+    topology
+        Cut to what they measured, where asked.
+    notes
+        Questions that they cannot answer, and what was cut.
+    """
+
+    training_set: TrainingSet
+    topology: Topology
+    notes: tuple[str, ...]
+
+
+def prepare(training: Cohort, topology: Topology, experiment: Experiment) -> Prepared:
+    """Questions, graph and features of training patients; nothing else is looked at.
+
+    Raises
+    ------
+    ConfigError
+        If no question can be learned from them.
+    """
+    layout, notes = learnable_layout(training.endpoints, experiment.tasks)
+    genes = measured_genes(training, experiment.features, topology)
+    if experiment.topology.prune and genes:
+        topology, report = prune_to(topology, genes)
+        lost = report.genes_kept < report.genes_before
+        notes = (*notes, *report.lines()) if lost else notes
+    return Prepared(TrainingSet.of(training, topology, layout, experiment), topology, notes)
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
