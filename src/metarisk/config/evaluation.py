@@ -8,7 +8,6 @@ from pydantic import Field
 
 from metarisk.config.section import Section
 
-
 Control = Literal[
     "no_graph",
     "rewired",
@@ -38,10 +37,10 @@ class EvaluationSection(Section):
     within_min_events
         A stratum counts where it has this many events and non-events.
     controls
-        Models trained beside ours on the same patients. ``no_graph``, ``rewired`` and ``shuffled_signs`` are our
-        network over no graph, a graph with other ends, and other signs; ``permuted_labels`` is our network
-        taught labels of other patients, and must find nothing. ``boosting`` and ``linear`` read the same inputs;
-        ``panel_only``, ``type_only`` and ``burden_only`` (FGA and TMB) read nothing else than their name says.
+        Models trained beside ours on the same patients. ``no_graph``, ``rewired`` and ``shuffled_signs`` are
+        our network over no graph, a graph with other ends, and other signs; ``permuted_labels`` is our
+        network taught labels of other patients, and must find nothing. ``boosting`` and ``linear`` read the
+        same inputs; ``panel_only``, ``type_only`` and ``burden_only`` (FGA and TMB) read what they say.
     fold_controls
         The same for `metarisk benchmark folds`, where they are others than ``controls``.
     """

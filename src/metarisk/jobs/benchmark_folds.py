@@ -1,4 +1,4 @@
-"""`metarisk benchmark folds`: our network and its controls, each patient predicted once, compared in pairs."""
+"""`metarisk benchmark folds`: our network and its controls, each patient predicted once, compared."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def benchmark_folds(
 ) -> FoldsResult:
     """Cross-validate what a configuration describes, beside its controls.
 
-    A run that was stopped goes on where it was: what stands in ``out/parts`` under the hash of all it rests on
-    is not fitted again. The files there hold hashed sample ids; they are kept out of git.
+    A run that was stopped goes on where it was: what stands in ``out/parts`` under the hash of all it rests
+    on is not fitted again. The files there hold hashed sample ids; they are kept out of git.
 
     Parameters
     ----------
@@ -105,12 +105,11 @@ def benchmark_folds(
     for part in done:
         parts.append(part)
         on_progress(STAGE, len(parts), len(pairs))
+    parts.sort(key=lambda part: pairs.index(part.pair))  # workers end in any order
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     if only:
         nothing = pd.DataFrame()
-        return FoldsResult(
-            nothing, nothing, None, None, tuple(parts), notes, time.perf_counter() - started
-        )
+        return FoldsResult(nothing, nothing, None, None, tuple(parts), notes, time.perf_counter() - started)
     figures, verdicts = _compare(bench, parts, on_progress)
     wall = time.perf_counter() - started
     command = f"metarisk benchmark folds {config.name} --out {out.name} --workers {workers}"
@@ -188,7 +187,7 @@ _OPEN: list[Bench] = []  # of a worker process: the samples that it read when it
 def _start(config: Path, data_root: Path | None) -> None:
     import sklearn.ensemble  # noqa: F401  # loads its threads, so that they can be limited
     import torch
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     torch.set_num_threads(1)
     threadpool_limits(1)
@@ -238,7 +237,8 @@ def _heading(bench: Bench, command: str, parts: Sequence[FoldPart], wall_s: floa
         "topology_sha256": bench.topology.sha256,
         "config_sha256": hashlib.sha256(experiment.model_dump_json().encode()).hexdigest(),
         "samples": str(len(bench.cohort)),
-        "wall_seconds": f"{wall_s:.0f} in this run, {sum(part.kept for part in parts)} of {len(parts)} parts kept",
+        "wall_seconds": f"{wall_s:.0f} in this run",
+        "parts": f"{len(parts)}, {sum(part.kept for part in parts)} of them kept from earlier runs",
         "fit_seconds": ", ".join(f"{model} {seconds:.0f}" for model, seconds in spent.items()),
         "versions": ", ".join(
             [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in libraries)]

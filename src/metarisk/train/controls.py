@@ -143,7 +143,7 @@ def flat_inputs(name: str, training_set: TrainingSet, topology: Topology, test: 
 
 
 def _permuted(ours: Lesson) -> Lesson:
-    """Each training sample with all the answers of another: the answers stay together, their patient is lost."""
+    """Each training sample with all the answers of another: the answers stay together."""
     cohort, experiment = ours.training_set.cohort, ours.experiment
     order = np.random.default_rng(experiment.seed).permutation(len(cohort))
     endpoints = cohort.endpoints.iloc[order].set_axis(cohort.endpoints.index)
@@ -151,9 +151,7 @@ def _permuted(ours: Lesson) -> Lesson:
     taught = TrainingSet.of(
         replace(cohort, endpoints=endpoints), ours.topology, ours.training_set.layout, experiment
     )
-    return ours._replace(
-        training_set=taught, experiment=experiment.model_copy(update={"training": training})
-    )
+    return ours._replace(training_set=taught, experiment=experiment.model_copy(update={"training": training}))
 
 
 _LESSONS: dict[str, Callable[[Lesson], Lesson]] = {

@@ -26,7 +26,7 @@ from metarisk.train.run import Prepared, prepare
 
 # Other than the salts of `metarisk.train.run` and of the members' folds: neither may follow the other.
 OUTER_SALT = "metarisk-outer"
-# Raised when the code of a kind of model changes what it answers: answers kept under an older one are not used.
+# Raised when code changes what a kind of model answers: answers kept under an older one are not used.
 BASELINE_VERSION = 1
 NETWORK_VERSION = 1
 ANSWER_COLUMNS = ("sample", "endpoint", "horizon_days", "probability")
@@ -101,7 +101,7 @@ class Round:
     def key(self, model: str) -> str:
         """SHA-256 over all that the answers of a model rest on, hexadecimal.
 
-        A baseline's is over the numbers it reads, so neither the network's settings nor the graph play a part.
+        A baseline's is over the numbers it reads: neither the network's settings nor the graph play a part.
         """
         training_set, experiment = self.prepared.training_set, self.experiment
         tasks, layout = experiment.tasks, training_set.layout
@@ -153,14 +153,16 @@ def gathered(tables: list[pd.DataFrame], sample_ids: NDArray[np.str_]) -> dict[Q
     """
     table = pd.concat(tables, ignore_index=True)
     if table.duplicated(["sample", "endpoint", "horizon_days"]).any():
-        raise ConfigError("a sample is predicted twice by one model", do="Split into parts that do not overlap.")
+        raise ConfigError(
+            "a sample is predicted twice by one model", do="Split into parts that do not overlap."
+        )
     order = hashed(sample_ids)
-    return {
-        Question(str(endpoint), float(horizon)): rows.set_index("sample")["probability"]
-        .reindex(order)
-        .to_numpy(np.float64)
-        for (endpoint, horizon), rows in table.groupby(["endpoint", "horizon_days"], sort=False)
-    }
+    answers = {}
+    for endpoint, horizon in dict.fromkeys(zip(table["endpoint"], table["horizon_days"], strict=True)):
+        rows = table[(table["endpoint"] == endpoint) & (table["horizon_days"] == horizon)]
+        probability = rows.set_index("sample")["probability"].reindex(order)
+        answers[Question(endpoint, horizon)] = probability.to_numpy(np.float64)
+    return answers
 
 
 def hashed(sample_ids: NDArray[np.str_]) -> list[str]:
