@@ -125,9 +125,7 @@ def test_two_workers_answer_as_one_does(place: Place) -> None:
 
 @pytest.mark.slow
 def test_a_workers_refusal_is_told_by_the_command(place: Place) -> None:
-    controls = {"fold_controls": ["panel_only"]}
-    place.run(evaluation={"fold_controls": ["type_only"]})
-    config = place.write(evaluation=controls, tasks={"min_events": 60})
+    config = place.write(tasks={"min_events": 60})
     with pytest.raises(ConfigError, match="no question has 60 training patients"):
         benchmark_folds(config, out=place.out, workers=2)
 

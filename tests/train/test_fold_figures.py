@@ -25,7 +25,7 @@ SECTION = EvaluationSection(bootstrap=200, within_min_events=4)
 
 
 class Made:
-    """A simulated cohort with three models' answers: one that knows, one that knows half, one that guesses."""
+    """A simulated cohort with three models' answers: one knows, one knows half, one guesses."""
 
     def __init__(self, make: Any) -> None:
         self.cohort: Cohort = make.cohort(make.experiment(simulation={"samples": 300}))

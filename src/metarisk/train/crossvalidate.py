@@ -19,6 +19,7 @@ from metarisk.errors import ConfigError
 from metarisk.features.batch import Batch
 from metarisk.pathways.topology import Topology
 from metarisk.schema.endpoints import event_column, time_column
+from metarisk.train.code import code_sha256
 from metarisk.train.controls import BASELINES, Lesson, control_answers, flat_inputs, lesson_of
 from metarisk.train.figures import Answers, Question
 from metarisk.train.members import OnEpoch
@@ -26,9 +27,10 @@ from metarisk.train.run import Prepared, prepare
 
 # Other than the salts of `metarisk.train.run` and of the members' folds: neither may follow the other.
 OUTER_SALT = "metarisk-outer"
-# Raised when code changes what a kind of model answers: answers kept under an older one are not used.
+# Raised when code changes what a baseline answers: answers kept under an older one are not used.
 BASELINE_VERSION = 1
-NETWORK_VERSION = 1
+# A network's code changes too often for a number that must be remembered: its text is hashed.
+NETWORK_CODE = ("metarisk.train.members", "metarisk.models.answers")
 ANSWER_COLUMNS = ("sample", "endpoint", "horizon_days", "probability")
 
 
@@ -126,7 +128,11 @@ class Round:
         training_set, topology, _ = self.prepared
         _, graph, experiment = lesson_of(model, Lesson(training_set, topology, self.experiment))
         sections = (experiment.network, experiment.training, experiment.features, experiment.tasks)
-        yield [NETWORK_VERSION, graph.sha256, *(section.model_dump(mode="json") for section in sections)]
+        yield [
+            code_sha256(*NETWORK_CODE),
+            graph.sha256,
+            *(section.model_dump(mode="json") for section in sections),
+        ]
         for batch in (training_set.batch, training_set.transform.apply(self.test)):
             yield from _batch_parts(batch)
 
