@@ -256,11 +256,11 @@ def _write_table(figures: pd.DataFrame, heading: dict[str, str], path: Path) -> 
 
 def _draw(figures: pd.DataFrame, path: Path) -> Path | None:
     """Forest plot against the hardest control there is; none where there is nothing to compare."""
-    from metarisk.report.forest import draw_forest
+    from metarisk.report.differences import draw_differences
 
     versus = [name for name in dict.fromkeys(figures["versus"]) if name]
     if not versus:
         return None
     with written(path) as draft:
-        draw_forest(figures, "boosting" if "boosting" in versus else versus[0], draft)
+        draw_differences(figures, "boosting" if "boosting" in versus else versus[0], draft)
     return path

@@ -20,7 +20,7 @@ ROW, APART = 0.46, 0.18  # inches a question, and share of a row between its two
 TEXT = 8.5
 
 
-def draw_forest(figures: pd.DataFrame, versus: str, path: Path, *, within: str = "cancer type") -> None:
+def draw_differences(figures: pd.DataFrame, versus: str, path: Path, *, within: str = "cancer type") -> None:
     """Write the AUROC differences of a table as a PNG.
 
     Parameters

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from metarisk.report.forest import draw_forest
+from metarisk.report.differences import draw_differences
 
 
 def test_a_forest_plot_is_drawn_of_yes_no_and_dated_questions(tmp_path: Path) -> None:
@@ -18,6 +18,6 @@ def test_a_forest_plot_is_drawn_of_yes_no_and_dated_questions(tmp_path: Path) ->
         for endpoint, horizon in (("site.bone", np.nan), ("metastasis", 365.0))
         for stratum in ("pooled", "within")
     ]
-    file = tmp_path / "forest.png"
-    draw_forest(pd.DataFrame(rows), "boosting", file)
+    file = tmp_path / "differences.png"
+    draw_differences(pd.DataFrame(rows), "boosting", file)
     assert file.read_bytes().startswith(b"\x89PNG")
