@@ -52,5 +52,5 @@ def test_the_networks_code_is_in_and_the_figures_are_out(monkeypatch: pytest.Mon
     monkeypatch.setattr(code, "_file_of", lambda name: (read.append(name), inner(name))[1])
     code.code_sha256.cache_clear()
     code.code_sha256("metarisk.train.members", "metarisk.models.answers")
-    assert {"metarisk.nn.sparse", "metarisk.train.fit", "metarisk.models.network"} <= set(read)
+    assert {"metarisk.nn.direct", "metarisk.train.fit", "metarisk.models.network"} <= set(read)
     assert not {"metarisk.train.fold_figures", "metarisk.train.run", "metarisk.train.boosting"} & set(read)
