@@ -25,7 +25,7 @@ VERBS = (
     "benchmark",
 )
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
-PAGES += [["benchmark", "store"], ["benchmark", "reading"]]
+PAGES += [["benchmark", "store"], ["benchmark", "reading"], ["benchmark", "folds"]]
 
 IMPORTED = """
 import sys

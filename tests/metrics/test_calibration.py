@@ -6,7 +6,13 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
 from metarisk.errors import InputError
-from metarisk.metrics.calibration import brier, d_calibration, expected_calibration_error, reliability
+from metarisk.metrics.calibration import (
+    brier,
+    d_calibration,
+    expected_calibration_error,
+    reliability,
+    weighted_calibration_error,
+)
 
 
 @pytest.fixture
@@ -96,3 +102,20 @@ def test_d_calibration_spreads_the_censored_by_hand():
 def test_a_risk_is_not_a_probability():
     with pytest.raises(InputError, match="probabilities run from -1 to 2; expected 0"):
         brier(np.array([-1.0, 2.0]), np.array([0, 1]))
+
+
+def test_calibration_error_under_weights_keeps_the_bins_of_all_rows(calibrated):
+    probability, label = calibrated
+    own = np.random.default_rng(3).exponential(size=4000) * (np.arange(4000) % 5 > 0)
+    weights = np.vstack([np.ones(4000), np.random.default_rng(4).poisson(1.0, 4000)])
+    found = weighted_calibration_error(probability, label, own)(weights)
+    assert found[0] == pytest.approx(expected_calibration_error(probability, label, own))
+    edges = np.quantile(probability[own > 0], np.arange(1, 10) / 10)
+    bin_of = np.searchsorted(edges, probability, side="left")
+    gaps, sizes = [], []
+    for number in range(10):
+        rows = (bin_of == number) & (own > 0)
+        mass = (weights[1] * own)[rows]
+        gaps.append(abs(np.average(probability[rows], weights=mass) - np.average(label[rows], weights=mass)))
+        sizes.append(weights[1][rows].sum())
+    assert found[1] == pytest.approx(np.average(gaps, weights=sizes), rel=0.02)

@@ -7,9 +7,10 @@ import pytest
 from scipy.stats import norm
 
 from metarisk.errors import InputError
-from metarisk.metrics.delong import delong
+from metarisk.metrics.delong import delong, stratified_delong
 from metarisk.metrics.discrimination import auroc, weighted_auroc
 from metarisk.metrics.intervals import paired_difference
+from metarisk.metrics.within import choose_strata, stratified_auroc, within_strata
 
 
 def test_delong_is_the_covariance_of_placements_by_hand(draw):
@@ -53,3 +54,33 @@ def _slow_variance(first, second, label):
     by_case, by_control = np.cov(won.mean(axis=2)), np.cov(won.mean(axis=1))
     covariance = by_case / len(case) + by_control / len(control)
     return covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+
+
+def test_delong_within_strata_weighs_each_by_its_cases(draw):
+    first, label = draw.binary(150)
+    second = np.round(first + draw.generator.normal(size=150), 1)
+    stratum = draw.generator.integers(0, 3, 150)
+    strata = choose_strata(label, stratum, 3)
+    found = stratified_delong(first, second, label, strata)
+    share = np.array([label[rows].sum() for rows in strata.rows]) / label.sum()
+    variances = [_slow_variance(first[rows], second[rows], label[rows]) for rows in strata.rows]
+    assert found.error**2 == pytest.approx(np.sum(share**2 * variances))
+    gap = stratified_auroc(first, label, stratum, 3) - stratified_auroc(second, label, stratum, 3)
+    assert found.difference == pytest.approx(gap)
+    assert found.p == pytest.approx(2 * norm.sf(abs(found.difference) / found.error))
+
+
+def test_delong_within_strata_and_the_paired_bootstrap_agree(draw):
+    first, label = draw.binary(600)
+    second = first + draw.generator.normal(size=600) / 2
+    strata = choose_strata(label, draw.generator.integers(0, 3, 600), 3)
+    analytic = stratified_delong(first, second, label, strata)
+    drawn = paired_difference(
+        within_strata(first, label, strata), within_strata(second, label, strata), np.arange(600)
+    )
+    assert (drawn.upper - drawn.lower) / (2 * 1.96) == pytest.approx(analytic.error, rel=0.15)
+
+
+def test_no_stratum_large_enough_is_no_test():
+    strata = choose_strata(np.array([0, 1]), np.array(["a", "b"]), 2)
+    assert np.isnan(stratified_delong(np.zeros(2), np.ones(2), np.array([0, 1]), strata)).all()

@@ -17,6 +17,7 @@ from metarisk.metrics.intervals import (
     holm,
     over_rows,
     paired_difference,
+    resampled_together,
     resampled_weights,
     reweighted,
     weighted_mean,
@@ -148,3 +149,23 @@ def test_concordance_is_bootstrapped_too(draw):
 def test_no_rows_are_refused():
     with pytest.raises(InputError, match="there are no rows to resample"):
         list(resampled_weights(np.empty(0), 10, seed=0))
+
+
+def test_figures_resampled_together_are_those_of_one_at_a_time(draw, monkeypatch):
+    first, label = draw.binary(90)
+    second = first + draw.generator.normal(size=90)
+    groups = np.arange(90) // 2
+    statistics = {name: partial(weighted_auroc, s, label) for name, s in (("a", first), ("b", second))}
+    monkeypatch.setattr(intervals, "_CELLS_AT_ONCE", 90 * 7)  # several blocks
+    together = resampled_together(statistics, groups, resamples=60, seed=3)
+    for name, statistic in statistics.items():
+        alone = bootstrap(statistic, groups, events=0, resamples=60, seed=3)
+        assert (together[name].value, *together[name].bounds()) == alone[:3]
+    gap = paired_difference(statistics["a"], statistics["b"], groups, resamples=60, seed=3)
+    assert together["a"].minus(together["b"], 90) == pytest.approx(gap, nan_ok=True)
+
+
+def test_a_constant_pair_resampled_together_differs_by_nothing():
+    statistic = partial(weighted_mean, np.arange(20.0))
+    found = resampled_together({"a": statistic, "b": statistic}, np.arange(20), resamples=50)
+    assert found["a"].minus(found["b"], 20) == (0.0, 0.0, 0.0, 1.0, 20)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from metarisk.metrics.recalibration import recalibrate
+from metarisk.metrics.recalibration import recalibrate, recalibration_slope
 
 
 @pytest.fixture
@@ -62,3 +62,21 @@ def test_zero_and_one_are_finite():
 
 def _expit(logit):
     return 1 / (1 + np.exp(-logit))
+
+
+def test_the_slope_of_a_resample_is_that_of_a_whole_fit(outcome):
+    logit, label = outcome
+    probability, own = _expit(1.4 * logit), np.random.default_rng(1).exponential(size=len(label))
+    weights = np.random.default_rng(2).poisson(1.0, (20, len(label))).astype(float)
+    found = recalibration_slope(probability, label, own)(weights)
+    whole = [recalibrate(probability, label, own * counts).slope for counts in weights]
+    spread = np.std(whole)
+    np.testing.assert_allclose(found, whole, atol=0.3 * spread)
+    assert np.std(found) == pytest.approx(spread, rel=0.1)
+    (value,) = recalibration_slope(probability, label, own)(np.ones((1, len(label))))
+    assert value == pytest.approx(recalibrate(probability, label, own).slope)
+
+
+def test_the_slope_of_a_constant_prediction_is_unknown():
+    statistic = recalibration_slope(np.full(6, 0.3), np.array([0, 1, 0, 1, 0, 0.0]), np.ones(6))
+    assert np.isnan(statistic(np.ones((2, 6)))).all()

@@ -1,4 +1,4 @@
-"""`metarisk benchmark store | reading | speed`: how fast, in how much memory, with every value checked."""
+"""`metarisk benchmark store | reading | speed | folds`: how fast, in how much memory, and how well."""
 
 from __future__ import annotations
 
@@ -101,6 +101,39 @@ def _size(text: str) -> tuple[int, int]:
     if not (genes.isdecimal() and edges.isdecimal() and int(genes) > 1 and int(edges) > 0):
         raise typer.BadParameter(f"{text!r} is no GENES/EDGES such as 5000/50000", param_hint="--size")
     return int(genes), int(edges)
+
+
+@benchmark.command()
+def folds(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")],
+    data_root: DataRoot = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Fit this model and compare nothing yet; repeat it for several."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")] = 1,
+) -> None:
+    """Cross-validate an experiment beside its controls.
+
+    evaluation.folds folds by patient; each patient is predicted once by each model, fitted without them. The
+    table has figures with patient bootstrap intervals and paired differences, pooled and within cancer type.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.cli.show import duration, show_facts, show_notes, show_rows
+    from metarisk.jobs.benchmark_folds import benchmark_folds
+
+    with progress() as on_progress:
+        result = benchmark_folds(
+            config, out=out, data_root=data_root, only=only or (), workers=workers, on_progress=on_progress
+        )
+    show_notes(result.notes)
+    if len(result.verdicts):
+        show_rows(result.verdicts.columns, result.verdicts.to_numpy(dtype=str).tolist())
+    facts = {"table": result.table, "figure": result.figure, "parts": f"{len(result.parts)} in {out}"}
+    show_facts({**facts, "took": duration(result.wall_s)})
 
 
 def _tell(columns: Sequence[str], rows: Iterable[Iterable[object]], table: Path) -> None:

@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.errors import InputError
-from metarisk.metrics.inputs import Codes, Floats, Weights, check_labels, check_rows, one_weighting
+from metarisk.metrics.inputs import (
+    Codes,
+    Floats,
+    Weights,
+    check_labels,
+    check_rows,
+    one_weighting,
+    ratio,
+)
+from metarisk.metrics.intervals import Statistic
 
 
 class Reliability(NamedTuple):
@@ -90,6 +99,35 @@ def expected_calibration_error(
     if not len(curve.n):
         return float("nan")
     return float(np.average(np.abs(curve.predicted - curve.observed), weights=curve.n))
+
+
+def weighted_calibration_error(
+    probability: Floats, label: Codes, weight: Floats, *, bins: int = 10
+) -> Statistic:
+    """Statistic: `expected_calibration_error` under each of B weightings of the rows, (B, N) -> (B,).
+
+    The bins are those of all rows, so that a resample moves their contents and not their edges. Unchecked.
+
+    Parameters
+    ----------
+    probability, label, bins
+        As in `expected_calibration_error`, shape (N,).
+    weight
+        A weight of each row's own that the B weightings are multiplied by, shape (N,).
+    """
+    counts = weight > 0
+    bin_of = np.zeros(len(probability), dtype=np.intp)
+    bin_of[counts] = _equal_count_bins(np.asarray(probability, dtype=np.float64)[counts], bins)
+    member = (bin_of[:, None] == np.arange(bin_of.max(initial=0) + 1)) & counts[:, None]
+    missed = member * (weight * (np.asarray(probability, dtype=np.float64) - label))[:, None]
+    mass, rows = member * weight[:, None], member.astype(np.float64)
+
+    def statistic(weights: Weights) -> Weights:
+        gap = np.nan_to_num(np.abs(ratio(weights @ missed, weights @ mass)))
+        size = weights @ rows
+        return ratio((gap * size).sum(axis=1), size.sum(axis=1))
+
+    return statistic
 
 
 def d_calibration(survival: Floats, event: Codes, *, bins: int = 10) -> float:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from metarisk.metrics.inputs import Codes, Floats, Weights, check_labels, check_rows
+from metarisk.metrics.within import Strata
 
 
 class DeLong(NamedTuple):
@@ -60,6 +61,36 @@ def delong(first: Floats, second: Floats, label: Codes) -> DeLong:
     won_second, kept_second = _placements(second, case)
     difference = float(won_first.mean() - won_second.mean())
     variance = _variance_of_mean(won_first - won_second) + _variance_of_mean(kept_first - kept_second)
+    return DeLong(difference, math.sqrt(variance), _two_sided_normal(difference, variance))
+
+
+def stratified_delong(first: Floats, second: Floats, label: Codes, strata: Strata) -> DeLong:
+    """`delong` of the figures of `metarisk.metrics.within.within_strata`.
+
+    The strata are independent, so with c_s the share of the cases that stratum s has, the difference is
+    sum of c_s d_s and its variance sum of c_s^2 v_s, from the difference d_s and variance v_s inside each.
+
+    Parameters
+    ----------
+    first, second, label
+        As in `delong`, shape (N,).
+    strata
+        From `metarisk.metrics.within.choose_strata`, each with two rows of both classes or more.
+
+    Returns
+    -------
+    DeLong
+        NaN throughout where no stratum counts, or one is too small.
+    """
+    if not strata.rows:
+        return DeLong(math.nan, math.nan, math.nan)
+    inside = [delong(first[rows], second[rows], label[rows]) for rows in strata.rows]
+    cases = np.array([(label[rows] == 1).sum() for rows in strata.rows], dtype=np.float64)
+    share = cases / cases.sum()
+    difference = float(share @ [stratum.difference for stratum in inside])
+    variance = float(share**2 @ [stratum.error**2 for stratum in inside])
+    if math.isnan(variance):
+        return DeLong(math.nan, math.nan, math.nan)
     return DeLong(difference, math.sqrt(variance), _two_sided_normal(difference, variance))
 
 

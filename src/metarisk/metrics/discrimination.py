@@ -8,6 +8,7 @@ likelier; 1 is perfect, 0.5 is chance for the AUROC, the prevalence is chance fo
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metarisk.metrics.censoring import status_at_horizon
 from metarisk.metrics.inputs import Codes, Floats, Weights, check_labels, check_rows, one_weighting, ratio
@@ -81,16 +82,28 @@ def average_precision(score: Floats, label: Codes, weight: Floats | None = None)
 def weighted_average_precision(score: Floats, label: Codes, weights: Weights) -> Weights:
     """Average precision under each of B weightings, shape (B, N) -> (B,); unchecked, see `average_precision`.
 
-    Equal scores are one threshold, as in scikit-learn: no order among them is credited.
+    Equal scores are one threshold, as in scikit-learn: no order among them is credited. Only the thresholds
+    of cases count, so only there is the precision worked out.
     """
-    order = np.argsort(-score, kind="stable")
-    last_of_tie = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
-    positive = (label == 1)[order]
-    called = np.cumsum(weights[:, order], axis=1)[:, last_of_tie]
-    found = np.cumsum(weights[:, order] * positive, axis=1)[:, last_of_tie]
-    gained = np.diff(found, axis=1, prepend=0.0)
-    area = (gained * np.nan_to_num(ratio(found, called))).sum(axis=1)
-    return ratio(area, found[:, -1])
+    falling = -np.asarray(score, dtype=np.float64)
+    case, control = (rows[np.argsort(falling[rows], kind="stable")] for rows in _classes(label))
+    found = _weight_up_to(falling[case], weights[:, case], falling[case])
+    called = found + _weight_up_to(falling[control], weights[:, control], falling[case])
+    precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+    case_weights = weights[:, case]
+    return ratio(np.einsum("bi,bi->b", case_weights, precision), case_weights.sum(axis=1))
+
+
+def _classes(label: Codes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows with the event, and rows without."""
+    return np.flatnonzero(label == 1), np.flatnonzero(label != 1)
+
+
+def _weight_up_to(ordered: Floats, weights: Weights, values: Floats) -> Weights:
+    """Weight of the rows that are not above each value, (B, N) to (B, values); ``ordered`` ascends."""
+    passed = np.zeros((len(weights), len(ordered) + 1))
+    np.cumsum(weights, axis=1, out=passed[:, 1:])
+    return passed[:, np.searchsorted(ordered, values, side="right")]
 
 
 def time_dependent_auroc(

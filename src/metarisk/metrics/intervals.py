@@ -6,8 +6,8 @@ is weighting their rows by how often each was drawn, so one sort serves a thousa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from metarisk.errors import InputError
 from metarisk.metrics.inputs import Floats, Weights, ratio
 
 Statistic = Callable[[Weights], Weights]
+Name = TypeVar("Name", bound=Hashable)
 
 _CELLS_AT_ONCE = 2_000_000  # weights held in memory at a time, 16 MB
 _TAILS = (2.5, 97.5)
@@ -65,6 +66,30 @@ class Difference(NamedTuple):
     n: int
 
 
+class Resampled(NamedTuple):
+    """A figure, and what it was in each resample.
+
+    Attributes
+    ----------
+    value
+        On all rows.
+    drawn
+        Shape (B,); NaN where it did not exist.
+    """
+
+    value: float
+    drawn: Weights
+
+    def bounds(self) -> tuple[float, float]:
+        """95 % interval, as in `Interval`."""
+        return _tails(self.drawn)
+
+    def minus(self, other: Resampled, n: int) -> Difference:
+        """Paired difference from a figure of the same resamples of ``n`` rows, as `paired_difference`."""
+        drawn = self.drawn - other.drawn
+        return Difference(self.value - other.value, *_tails(drawn), _two_sided(drawn), n)
+
+
 def bootstrap(
     statistic: Statistic, groups: NDArray[Any], *, events: int, resamples: int = 1000, seed: int = 0
 ) -> Interval:
@@ -109,6 +134,30 @@ def paired_difference(
     value = float(difference(np.ones((1, len(groups))))[0])
     drawn = _resampled(difference, groups, resamples, seed)
     return Difference(value, *_tails(drawn), _two_sided(drawn), len(groups))
+
+
+def resampled_together(
+    statistics: Mapping[Name, Statistic], groups: NDArray[Any], *, resamples: int = 1000, seed: int = 0
+) -> dict[Name, Resampled]:
+    """Many figures of the same rows over the same resamples, which are drawn once for all of them.
+
+    Intervals and differences are those of `bootstrap` and `paired_difference` under an equal seed. Arguments
+    as there.
+
+    Raises
+    ------
+    InputError
+        If there are no rows.
+    """
+    whole = np.ones((1, len(groups)))
+    drawn: dict[Name, list[Weights]] = {name: [] for name in statistics}
+    for weights in resampled_weights(groups, resamples, seed):
+        for name, statistic in statistics.items():
+            drawn[name].append(statistic(weights))
+    return {
+        name: Resampled(float(statistic(whole)[0]), np.concatenate(drawn[name]))
+        for name, statistic in statistics.items()
+    }
 
 
 def over_rows(figure: Callable[[NDArray[np.intp]], float]) -> Statistic:

@@ -8,6 +8,7 @@ import numpy as np
 
 from metarisk.metrics.calibration import checked_probabilities
 from metarisk.metrics.inputs import Codes, Floats, Weights
+from metarisk.metrics.intervals import Statistic
 
 _CLIP = 1e-6  # a probability of 0 or 1 has no log odds
 _STEPS = 50
@@ -61,6 +62,34 @@ def recalibrate(probability: Floats, label: Codes, weight: Floats | None = None)
     (large,) = _newton(ones, logit, y, w)
     intercept, slope = _newton(np.column_stack([ones, logit]), np.zeros_like(logit), y, w)
     return Recalibration(float(slope), float(intercept), float(large))
+
+
+def recalibration_slope(probability: Floats, label: Codes, weight: Floats) -> Statistic:
+    """Statistic: the slope of `recalibrate` under each of B weightings of the rows, (B, N) -> (B,).
+
+    Each is one step of Newton's method from the line of all rows, which differs from the whole way by terms
+    of the order 1 / N: resampled patients move the line little. Unchecked; other arguments as `recalibrate`.
+
+    Parameters
+    ----------
+    weight
+        A weight of each row's own that the B weightings are multiplied by, shape (N,).
+    """
+    whole = recalibrate(probability, label, weight)
+    clipped = np.clip(np.asarray(probability, dtype=np.float64), _CLIP, 1.0 - _CLIP)
+    logit = np.log(clipped / (1.0 - clipped))
+    mean = _expit(whole.intercept + whole.slope * logit)
+    missed, curved = weight * (label - mean), weight * mean * (1.0 - mean)
+    terms = np.column_stack([missed, missed * logit, curved, curved * logit, curved * logit**2])
+
+    def statistic(weights: Weights) -> Weights:
+        level, tilt, one, linear, square = (weights @ terms).T
+        size = one * square - linear**2
+        step = np.full(len(weights), np.nan)
+        np.divide(one * tilt - linear * level, size, out=step, where=size > 0)
+        return whole.slope + step
+
+    return statistic
 
 
 def _newton(design: Weights, offset: Weights, label: Weights, weight: Weights) -> Weights:

@@ -62,7 +62,7 @@ class Ridge:
     def predict(self, X: Features) -> Floats:
         """P(event) of each row, (N, F) -> (N,)."""
         log_odds = self.scaling.apply(X[:, self.columns]) @ self.coefficients + self.intercept
-        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log_odds, -700, 700))), dtype=np.float64)
+        return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log_odds, -80, 80))), dtype=np.float64)
 
 
 def fit_linear(X: Features, y: NDArray[Any], *, seed: int, groups: NDArray[Any]) -> Ridge:

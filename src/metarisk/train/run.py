@@ -24,9 +24,10 @@ from metarisk.train.card import model_card
 from metarisk.train.checkpoint import Checkpoints
 from metarisk.train.controls import (
     BASELINES,
-    baseline_answers,
+    Lesson,
+    control_answers,
+    lesson_of,
     model_answers,
-    network_control,
     probabilities_of,
 )
 from metarisk.train.coverage import coverage_figures
@@ -126,10 +127,11 @@ def train_model(
     answered = probabilities_of(ours, batch, experiment)
     models: dict[str, Answers] = {OURS: answers_of(answered)}
     for name in experiment.evaluation.controls:
+        control = fitted.learned.get(name)
         models[name] = (
-            model_answers(fitted.learned[name], batch, experiment)
-            if name in fitted.learned
-            else baseline_answers(name, training_set, experiment, batch)
+            control_answers(name, training_set, fitted.topology, experiment, test, _no_epoch)
+            if control is None
+            else model_answers(control, control.transform.apply(test), experiment)
         )
     groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
     judged_on = (test.endpoints, training_set.cohort.endpoints, groups, experiment.evaluation)
@@ -164,27 +166,56 @@ def fit_networks(
     """
     split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
     training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
+    training_set, topology, notes = prepare(training, topology, experiment)
+    ours = Lesson(training_set, topology, experiment)
+    networks = [name for name in experiment.evaluation.controls if name not in BASELINES]
+    learned = {
+        name: learn(*lesson_of(name, ours), partial(on_epoch, name), checkpoints and checkpoints.of(name))
+        for name in (OURS, *networks)
+    }
+    if experiment.network.graph and not levels_on_graph(learned[OURS].ensemble.plan):
+        notes = (*notes, OFF_THE_GRAPH)
+    notes = (*notes, *in_words(learned[OURS], experiment))
+    return Fitted(training_set, test, topology, learned, notes)
+
+
+def _no_epoch(epoch: Epoch) -> None:
+    """A baseline has no epochs to tell of."""
+
+
+class Prepared(NamedTuple):
+    """What training patients are learned from.
+
+    Attributes
+    ----------
+    training_set
+        Their features and targets.
+    topology
+        Cut to what they measured, where asked.
+    notes
+        Questions that they cannot answer, and what was cut.
+    """
+
+    training_set: TrainingSet
+    topology: Topology
+    notes: tuple[str, ...]
+
+
+def prepare(training: Cohort, topology: Topology, experiment: Experiment) -> Prepared:
+    """Questions, graph and features of training patients; nothing else is looked at.
+
+    Raises
+    ------
+    ConfigError
+        If no question can be learned from them.
+    """
     layout, notes = learnable_layout(training.endpoints, experiment.tasks)
     genes = measured_genes(training, experiment.features, topology)
     if experiment.topology.prune and genes:
         topology, report = prune_to(topology, genes)
         lost = report.genes_kept < report.genes_before
         notes = (*notes, *report.lines()) if lost else notes
-    training_set = TrainingSet.of(training, topology, layout, experiment)
-    jobs = {OURS: (topology, experiment)}
-    jobs |= {
-        name: network_control(name, topology, experiment)
-        for name in experiment.evaluation.controls
-        if name not in BASELINES
-    }
-    learned = {
-        name: learn(training_set, graph, asked, partial(on_epoch, name), checkpoints and checkpoints.of(name))
-        for name, (graph, asked) in jobs.items()
-    }
-    if experiment.network.graph and not levels_on_graph(learned[OURS].ensemble.plan):
-        notes = (*notes, OFF_THE_GRAPH)
-    notes = (*notes, *in_words(learned[OURS], experiment))
-    return Fitted(training_set, test, topology, learned, notes)
+    return Prepared(TrainingSet.of(training, topology, layout, experiment), topology, notes)
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:

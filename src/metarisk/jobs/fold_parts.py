@@ -1,0 +1,170 @@
+"""Answers of one model for one held-out part, kept under a hash of all they rest on."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from metarisk.config import load_experiment
+from metarisk.config.experiment import Experiment
+from metarisk.files import written
+
+if TYPE_CHECKING:
+    from metarisk.data.cohort import Cohort
+    from metarisk.pathways.topology import Topology
+    from metarisk.train.crossvalidate import OuterSplit, Round
+
+log = logging.getLogger(__name__)
+
+PARTS = "parts"
+KEY, SECONDS, NOTES = b"metarisk.key", b"metarisk.seconds", b"metarisk.notes"
+
+
+class Pair(NamedTuple):
+    """A model, and the part that it is tested on."""
+
+    part: int
+    model: str
+
+
+class FoldPart(NamedTuple):
+    """Answers on disk.
+
+    Attributes
+    ----------
+    pair
+        What they are of.
+    file
+        Parquet; samples are hashed.
+    seconds
+        What fitting and predicting took, when that was done.
+    kept
+        True where an earlier run had done it.
+    notes
+        Questions that the training patients could not answer.
+    """
+
+    pair: Pair
+    file: Path
+    seconds: float
+    kept: bool
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Bench:
+    """An experiment with its samples, and the part that is being worked on."""
+
+    experiment: Experiment
+    cohort: Cohort
+    topology: Topology
+
+    @classmethod
+    def open(cls, config: Path, data_root: Path | None) -> Bench:
+        """Read what a configuration names.
+
+        Raises
+        ------
+        MetariskError
+            If the configuration, the study or the topology cannot be used.
+        """
+        from metarisk.jobs.source import read_experiment_cohort, read_experiment_topology
+
+        experiment = load_experiment(config)
+        base = config.resolve().parent
+        topology = read_experiment_topology(experiment.topology, base=base)
+        cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
+        return cls(experiment, cohort, topology)
+
+    @cached_property
+    def split(self) -> OuterSplit:
+        """Parts that are held out in turn."""
+        from metarisk.train.crossvalidate import folds_by_patient
+
+        return folds_by_patient(self.cohort, self.experiment.evaluation.folds, self.experiment.seed)
+
+    def round(self, part: int) -> Round:
+        """A part held out; the last one asked for is kept, since every model needs it in turn."""
+        from metarisk.train.crossvalidate import Round
+
+        known: tuple[int, Round] | None = self.__dict__.get("_last")
+        if known is None or known[0] != part:
+            known = part, Round.of(self.cohort, self.topology, self.experiment, self.split.split(part))
+            self.__dict__["_last"] = known
+        return known[1]
+
+
+def fit_part(bench: Bench, pair: Pair, folder: Path) -> FoldPart:
+    """Answers of a pair: those that stand in the folder under its key, else fitted now and written.
+
+    Parameters
+    ----------
+    bench
+        The experiment.
+    pair
+        Model and part.
+    folder
+        Where the parts stand.
+    """
+    from metarisk.train.crossvalidate import answer_table
+
+    round_ = bench.round(pair.part)
+    key = round_.key(pair.model)
+    file = folder / f"{pair.model}-{pair.part + 1}-{key[:16]}.parquet"
+    known = _metadata(file)
+    if known.get(KEY) == key.encode():
+        return _part(pair, file, known, kept=True)
+    started = time.perf_counter()
+    answers = round_.answers(pair.model, lambda epoch: None)
+    seconds = time.perf_counter() - started
+    metadata = {
+        KEY: key.encode(),
+        SECONDS: f"{seconds:.1f}".encode(),
+        NOTES: "\n".join(round_.prepared.notes).encode(),
+    }
+    _write(answer_table(answers, round_.test), metadata, file)
+    log.info("%s, %s: %.0f s", pair.model, bench.split.parts[pair.part], seconds)
+    return _part(pair, file, metadata, kept=False)
+
+
+def read_part(part: FoldPart) -> pd.DataFrame:
+    """Answers of a part; its pages are checked."""
+    import pyarrow.parquet as pq
+
+    table: pd.DataFrame = pq.read_table(part.file, page_checksum_verification=True).to_pandas()
+    return table
+
+
+def _part(pair: Pair, file: Path, metadata: dict[bytes, bytes], *, kept: bool) -> FoldPart:
+    notes = tuple(metadata[NOTES].decode().splitlines())
+    return FoldPart(pair, file, float(metadata[SECONDS]), kept, notes)
+
+
+def _write(table: pd.DataFrame, metadata: dict[bytes, bytes], file: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(metadata)
+    with written(file) as draft:
+        pq.write_table(rows, draft, compression="zstd", write_page_checksum=True)
+
+
+def _metadata(file: Path) -> dict[bytes, bytes]:
+    """What a part says of itself; nothing where there is none, or it is damaged and must be made again."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not file.is_file():
+        return {}
+    try:
+        table = pq.read_table(file, page_checksum_verification=True)
+    except (pa.ArrowException, OSError):
+        log.warning("%s is damaged; it is made again", file.name)
+        return {}
+    return dict(table.schema.metadata or {})

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from metarisk.errors import ConfigError, OutputError
+from metarisk.jobs.benchmark_folds import FIGURE, TABLE, FoldsResult, benchmark_folds
+from metarisk.jobs.fold_parts import read_part
+from metarisk.pathways.artefact import save_topology
+from metarisk.pathways.topology import Topology
+
+SETTINGS: dict[str, Any] = {
+    "name": "small",
+    "simulation": {"samples": 120},
+    "features": {"direct_genes": 10, "numeric": ["age_years", "fga"], "categorical": ["cancer_type"]},
+    "tasks": {"sites": ["bone"], "binary": [], "timed": [], "min_events": 5},
+    "network": {"width": 2, "readout": 1, "direct_hidden": 0},
+    "training": {"folds": 2, "epochs": 1, "batch_size": 64},
+    "evaluation": {"bootstrap": 50, "folds": 2, "controls": [], "fold_controls": ["linear", "type_only"]},
+}
+
+
+class Place:
+    """A folder with a topology, configurations and the results of `metarisk benchmark folds`."""
+
+    def __init__(self, folder: Path, topology: Topology) -> None:
+        self.folder, self.out = folder, folder / "out"
+        save_topology(topology, folder / "topology")
+
+    def write(self, **sections: Mapping[str, Any]) -> Path:
+        merged = {**SETTINGS, "topology": {"source": "topology"}}
+        merged |= {name: {**SETTINGS[name], **keys} for name, keys in sections.items()}
+        path = self.folder / "small.yaml"
+        path.write_text(yaml.safe_dump(merged), encoding="utf-8")
+        return path
+
+    def run(self, out: str = "out", *, workers: int = 1, **sections: Mapping[str, Any]) -> FoldsResult:
+        return benchmark_folds(self.write(**sections), out=self.folder / out, workers=workers)
+
+
+@pytest.fixture
+def place(tmp_path: Path, small_topology: Topology) -> Place:
+    return Place(tmp_path, small_topology)
+
+
+def fresh(result: FoldsResult) -> set[str]:
+    return {part.pair.model for part in result.parts if not part.kept}
+
+
+def answers(result: FoldsResult) -> pd.DataFrame:
+    parts = [read_part(part).assign(model=part.pair.model, part=part.pair.part) for part in result.parts]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_a_second_run_fits_nothing_and_a_changed_network_only_the_network(place: Place) -> None:
+    first = place.run()
+    assert len(first.parts) == 6
+    assert fresh(first) == {"metarisk", "linear", "type_only"}
+    second = place.run()
+    assert fresh(second) == set()
+    pd.testing.assert_frame_equal(first.figures, second.figures)
+    other = place.run(network={"width": 3})
+    assert fresh(other) == {"metarisk"}
+    assert fresh(place.run()) == set()  # what the first network answered still stands
+
+
+def test_a_damaged_part_is_made_again(place: Place) -> None:
+    first = place.run()
+    part = first.parts[-1]
+    whole = part.file.read_bytes()
+    part.file.write_bytes(whole[: len(whole) // 2])
+    again = place.run()
+    assert [part.pair for part in again.parts if not part.kept] == [part.pair]
+    pd.testing.assert_frame_equal(answers(first), answers(again))
+
+
+def test_the_table_says_what_it_rests_on_and_parts_stay_out_of_git(place: Place) -> None:
+    result = place.run()
+    assert result.table == place.out / TABLE
+    assert result.figure == place.out / FIGURE
+    lines = result.table.read_text(encoding="utf-8").splitlines()
+    heading = dict(line.removeprefix("# ").split(": ", 1) for line in lines if line.startswith("# "))
+    for key in ("command", "split", "seed", "cohort_sha256", "topology_sha256", "config_sha256", "versions"):
+        assert heading[key], key
+    assert heading["split"].startswith("2 folds by patient")
+    table = pd.read_csv(result.table, sep="\t", comment="#")
+    assert set(table["versus"].dropna()) == {"linear", "type_only"}
+    assert (place.out / "parts" / ".gitignore").read_text() == "*\n"
+    assert not set(answers(result)["sample"]) & {f"SIM-{number:06d}" for number in range(120)}
+
+
+def test_parts_can_be_fitted_before_the_comparison(place: Place) -> None:
+    config = place.write()
+    early = benchmark_folds(config, out=place.out, only=("type_only",))
+    assert {part.pair.model for part in early.parts} == {"type_only"}
+    assert early.table is None
+    assert fresh(place.run()) == {"metarisk", "linear"}
+    with pytest.raises(ConfigError, match="boosting not among the models of this experiment"):
+        benchmark_folds(config, out=place.out, only=("boosting",))
+
+
+def test_a_folder_of_something_else_is_left_alone(place: Place) -> None:
+    place.out.mkdir()
+    (place.out / "mine.txt").write_text("x")
+    with pytest.raises(OutputError, match="has no parts folder"):
+        place.run()
+    assert [path.name for path in place.out.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.slow
+def test_two_workers_answer_as_one_does(place: Place) -> None:
+    one, two = place.run("one"), place.run("two", workers=2)
+    pd.testing.assert_frame_equal(answers(one), answers(two))
+    pd.testing.assert_frame_equal(one.figures, two.figures)
+
+
+@pytest.mark.slow
+def test_a_workers_refusal_is_told_by_the_command(place: Place) -> None:
+    config = place.write(tasks={"min_events": 60})
+    with pytest.raises(ConfigError, match="no question has 60 training patients"):
+        benchmark_folds(config, out=place.out, workers=2)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_where_it_was(place: Place) -> None:
+    config = place.write(training={"epochs": 40})
+    command = ["benchmark", "folds", str(config), "--out", str(place.out)]
+    process = subprocess.Popen([sys.executable, "-m", "metarisk", *command], stderr=subprocess.DEVNULL)
+    while not list(place.out.glob("parts/*.parquet")) and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    stood = {path.name for path in place.out.glob("parts/*.parquet")}
+    assert stood
+    result = benchmark_folds(config, out=place.out)
+    assert {part.file.name for part in result.parts if part.kept} == stood
+    undisturbed = benchmark_folds(config, out=place.folder / "again")
+    pd.testing.assert_frame_equal(answers(result), answers(undisturbed))
