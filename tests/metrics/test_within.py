@@ -5,8 +5,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from metarisk.errors import InputError
-from metarisk.metrics.discrimination import auroc
-from metarisk.metrics.within import choose_strata, stratified_auroc, stratified_interval
+from metarisk.metrics.discrimination import auroc, weighted_auroc
+from metarisk.metrics.within import (
+    choose_strata,
+    finer_strata,
+    stratified_auroc,
+    stratified_interval,
+    within_strata,
+)
 
 
 @pytest.fixture
@@ -67,3 +73,32 @@ def test_one_stratum_is_the_plain_auroc(draw):
 def test_unknown_labels_are_refused():
     with pytest.raises(InputError, match="label is NaN in 1 of 2 rows"):
         stratified_auroc(np.zeros(2), np.array([np.nan, 1.0]), np.zeros(2), 1)
+
+
+def test_under_weights_it_is_the_mean_of_one_stratum_at_a_time(two_types):
+    generator, stratum, label = two_types
+    score = np.round(label + generator.normal(size=500), 1)
+    weights = generator.poisson(0.05, (40, 500)) * generator.exponential(size=500)
+    weights[0, (stratum == "breast") & (label == 1)] = 0.0
+    weights[1] = 0.0
+    strata = choose_strata(label, stratum, 5)
+    figures = np.array([weighted_auroc(score[rows], label[rows], weights[:, rows]) for rows in strata.rows])
+    cases = np.array([(weights * label)[:, rows].sum(axis=1) for rows in strata.rows])
+    cases[np.isnan(figures)] = 0.0
+    with np.errstate(invalid="ignore"):
+        expected = (np.nan_to_num(figures) * cases).sum(axis=0) / cases.sum(axis=0)
+    np.testing.assert_allclose(within_strata(score, label, strata)(weights), expected)
+
+
+def test_without_a_stratum_the_figure_is_unknown():
+    strata = choose_strata(np.array([0, 1]), np.array(["a", "b"]), 2)
+    assert np.isnan(within_strata(np.zeros(2), np.array([0, 1]), strata)(np.ones((3, 2)))).all()
+
+
+def test_strata_are_cut_by_a_second_grouping_where_both_classes_are_left():
+    label = np.array([1, 1, 0, 0, 1, 0, 1, 0, 1, 1, 0, 0])
+    types = np.array(["a"] * 8 + ["b"] * 4)
+    part = np.array([0, 0, 0, 0, 1, 1, 2, 2, 0, 0, 0, 0])
+    cut = finer_strata(choose_strata(label, types, 3), label, part)  # "b" has too few, and 1 and 2 of "a"
+    assert [rows.tolist() for rows in cut.rows] == [[0, 1, 2, 3]]
+    assert cut.counted.sum() == 4

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,10 @@ from metarisk.config.evaluation import EvaluationSection
 from metarisk.data.cohort import Cohort
 from metarisk.metrics.calibration import brier, expected_calibration_error
 from metarisk.metrics.censoring import censoring_curve, status_at_horizon
-from metarisk.metrics.discrimination import auroc, average_precision, weighted_auroc
+from metarisk.metrics.discrimination import auroc, average_precision
 from metarisk.metrics.intervals import bootstrap, holm, paired_difference
 from metarisk.metrics.recalibration import recalibrate
-from metarisk.metrics.within import stratified_auroc
+from metarisk.metrics.within import choose_strata, stratified_auroc, within_strata
 from metarisk.train.crossvalidate import OuterSplit, folds_by_patient
 from metarisk.train.figures import EVER, OURS, Question
 from metarisk.train.fold_figures import FOLD_COLUMNS, ask, fold_figures, verdicts
@@ -65,7 +64,7 @@ def test_figures_are_those_of_the_metrics_on_all_held_out_patients(made: Made) -
     for model in made.models:
         score = made.models[model][BONE][rows]
         expected = {
-            "auroc": auroc(score, label),
+            "auroc": stratified_auroc(score, label, made.split.part_of[rows], 2),
             "average_precision": average_precision(score, label),
             "brier": brier(score, label),
             "calibration_slope": recalibrate(score, label).slope,
@@ -73,15 +72,42 @@ def test_figures_are_those_of_the_metrics_on_all_held_out_patients(made: Made) -
         }
         for metric, value in expected.items():
             assert made.row(model, metric)["value"] == pytest.approx(value), metric
-        stratum = made.cohort.clinical["cancer_type"].to_numpy(dtype=str)[rows]
-        inside = made.row(model, "auroc", stratum="within")
-        assert inside["value"] == pytest.approx(stratified_auroc(score, label, stratum, 4))
+
+
+def test_within_types_patients_are_ranked_against_those_of_their_type_and_fold(made: Made) -> None:
+    rows, label = known(made)
+    score, part = made.models[OURS][BONE][rows], made.split.part_of[rows]
+    types = made.cohort.clinical["cancer_type"].to_numpy(dtype=str)[rows]
+    total, cases = 0.0, 0
+    for name in np.unique(types):
+        if min((label[types == name] == 1).sum(), (label[types == name] == 0).sum()) < 4:
+            continue
+        for number in range(4):
+            inside = (types == name) & (part == number)
+            if min((label[inside] == 1).sum(), (label[inside] == 0).sum()) >= 2:
+                total += auroc(score[inside], label[inside]) * label[inside].sum()
+                cases += int(label[inside].sum())
+    found = made.row(OURS, "auroc", stratum="within")
+    assert found["value"] == pytest.approx(total / cases)
+    assert found["events"] == cases
+
+
+def test_a_model_that_knows_only_how_many_others_had_the_event_is_at_chance(made: Made) -> None:
+    """Its answer falls where a fold has more events than the rest: across folds that would look like skill."""
+    label = np.nan_to_num(made.cohort.endpoints["site.bone"].to_numpy(np.float64))
+    shares = [label[made.split.split(number).train_rows].mean() for number in range(4)]
+    prior = {BONE: np.array(shares)[made.split.part_of]}
+    figures = fold_figures({OURS: prior}, made.cohort, made.split, SECTION)
+    ranked = figures[figures["metric"] == "auroc"]
+    assert ranked["value"].tolist() == [0.5, 0.5]
+    assert auroc(prior[BONE], label) < 0.5
 
 
 def test_intervals_and_differences_are_those_of_one_figure_at_a_time(made: Made) -> None:
     rows, label = known(made)
     patients = made.cohort.patient_ids[rows]
-    ours, other = (partial(weighted_auroc, made.models[m][BONE][rows], label) for m in (OURS, "boosting"))
+    strata = choose_strata(label, made.split.part_of[rows], 2)
+    ours, other = (within_strata(made.models[m][BONE][rows], label, strata) for m in (OURS, "boosting"))
     alone = bootstrap(ours, patients, events=0, resamples=200)
     row = made.row(OURS, "auroc", versus="boosting")
     assert (row["lower"], row["upper"]) == pytest.approx((alone.lower, alone.upper))
@@ -106,8 +132,12 @@ def test_a_dated_question_is_weighted_by_the_patients_its_models_learned_from(ma
     np.testing.assert_allclose(asked.judged.weight, expected[asked.judged.rows])
     np.testing.assert_array_equal(asked.judged.rows, np.flatnonzero(expected))
     row = made.row(OURS, "auroc", asked=DATED, versus="linear")
-    score = made.models[OURS][DATED][asked.judged.rows]
-    assert row["value"] == pytest.approx(auroc(score, asked.judged.label, asked.judged.weight))
+    score, label, weight = made.models[OURS][DATED], asked.judged.label, asked.judged.weight
+    parts = [made.split.part_of[asked.judged.rows] == number for number in range(4)]
+    each = [auroc(score[asked.judged.rows][rows], label[rows], weight[rows]) for rows in parts]
+    assert row["value"] == pytest.approx(
+        np.average(each, weights=[(weight * label)[rows].sum() for rows in parts])
+    )
     assert row["test"] == "bootstrap"  # censored rows stand for others: DeLong does not hold
 
 

@@ -243,6 +243,7 @@ def _heading(bench: Bench, command: str, parts: Sequence[FoldPart], wall_s: floa
         "versions": ", ".join(
             [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in libraries)]
         ),
+        "auroc": "of pairs of patients held out in one fold, folds averaged by their cases",
         "difference": "model - versus on the same patients; p_holm over all questions, pooled and within",
     }
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from metarisk.metrics.discrimination import weighted_auroc
 from metarisk.metrics.inputs import Codes, Floats, Weights, check_labels, check_rows, ratio
 from metarisk.metrics.intervals import Interval, Statistic, bootstrap
 
@@ -47,6 +46,11 @@ class Strata:
     n: int
 
     @property
+    def sizes(self) -> list[int]:
+        """Rows of each stratum that counts."""
+        return [len(rows) for rows in self.rows]
+
+    @property
     def counted(self) -> NDArray[np.bool_]:
         """True for rows in a stratum that counts, shape (N,)."""
         inside = np.zeros(self.n, dtype=np.bool_)
@@ -74,23 +78,58 @@ def choose_strata(label: Codes, stratum: NDArray[Any], min_events: int) -> Strat
     return Strata(tuple(np.flatnonzero(stratum_of == index) for index in large), len(stratum_of))
 
 
+def finer_strata(strata: Strata, label: Codes, part: NDArray[Any], min_events: int = 2) -> Strata:
+    """Strata cut by a second grouping: those parts of each that have enough rows with the event and without.
+
+    Parameters
+    ----------
+    strata
+        From `choose_strata`, on all rows.
+    label
+        1 the event, 0 none, shape (N,).
+    part
+        Second grouping of each row, such as the fold that it was held out in, shape (N,).
+    min_events
+        At least 1.
+    """
+    cut = [
+        rows[inner]
+        for rows in strata.rows
+        for inner in choose_strata(label[rows], part[rows], min_events).rows
+    ]
+    return Strata(tuple(cut), strata.n)
+
+
 def within_strata(score: Floats, label: Codes, strata: Strata) -> Statistic:
     """Statistic: sum of c_s AUROC_s / sum of c_s over strata s, where c_s is the weight of the cases of s.
 
     Cases, not case-control pairs, so that a type twice as large counts twice and not four times. A stratum
-    that a resample leaves without cases or controls does not count in it.
+    that a resample leaves without cases or controls does not count in it. One sort serves all strata.
     """
-    cases = np.asarray(label) == 1
+    if not strata.rows:
+        return lambda weights: np.full(len(weights), np.nan)
+    rows, inside = np.concatenate(strata.rows), np.repeat(np.arange(len(strata.rows)), strata.sizes)
+    ranks = np.unique(score[rows], return_inverse=True)[1]
+    key = inside * (len(rows) + 1) + ranks  # strata one after another, scores ascending in each
+    order = np.argsort(key, kind="stable")
+    rows, key, inside = rows[order], key[order], inside[order]
+    is_case = label[rows] == 1
+    case, control = rows[is_case], rows[~is_case]
+    below = np.searchsorted(key[~is_case], key[is_case], side="left")
+    up_to = np.searchsorted(key[~is_case], key[is_case], side="right")
+    bounds = np.searchsorted(inside[~is_case], np.arange(len(strata.rows) + 1))
+    first = np.searchsorted(inside[is_case], np.arange(len(strata.rows)))
+    before = bounds[inside[is_case]]
 
     def statistic(weights: Weights) -> Weights:
-        total, count = np.zeros(len(weights)), np.zeros(len(weights))
-        for rows in strata.rows:
-            inside = weights[:, rows]
-            figure = weighted_auroc(score[rows], label[rows], inside)
-            share = np.where(np.isnan(figure), 0.0, inside[:, cases[rows]].sum(axis=1))
-            total += share * np.nan_to_num(figure)
-            count += share
-        return ratio(total, count)
+        passed = np.zeros((len(weights), len(control) + 1))
+        np.cumsum(weights[:, control], axis=1, out=passed[:, 1:])
+        cases = weights[:, case]
+        won = cases * ((passed[:, below] + passed[:, up_to]) / 2 - passed[:, before])
+        share = np.add.reduceat(cases, first, axis=1)
+        controls = np.diff(passed[:, bounds], axis=1)
+        figure = np.nan_to_num(ratio(np.add.reduceat(won, first, axis=1), controls))
+        return ratio(figure.sum(axis=1), (share * (controls > 0)).sum(axis=1))
 
     return statistic
 

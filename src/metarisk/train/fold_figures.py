@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.data.cohort import Cohort
 from metarisk.metrics.calibration import weighted_calibration_error
-from metarisk.metrics.delong import delong, stratified_delong
-from metarisk.metrics.discrimination import weighted_auroc, weighted_average_precision
+from metarisk.metrics.delong import stratified_delong
+from metarisk.metrics.discrimination import weighted_average_precision
 from metarisk.metrics.intervals import (
     Resampled,
     Statistic,
@@ -24,7 +24,7 @@ from metarisk.metrics.intervals import (
     weighted_mean,
 )
 from metarisk.metrics.recalibration import recalibration_slope
-from metarisk.metrics.within import Strata, choose_strata, within_strata
+from metarisk.metrics.within import Strata, choose_strata, finer_strata, within_strata
 from metarisk.train.crossvalidate import OuterSplit
 from metarisk.train.figures import EVER, OURS, Answers, Judged, Question, judged_by
 
@@ -64,14 +64,16 @@ class Asked(NamedTuple):
     patients
         Patient of each row, shape (n,).
     strata
-        The strata that count, inside the n rows.
+        ``pooled``: the parts that were held out; ``within``: each stratum that counts, cut by these parts.
+        Patients are ranked against others of their part only: models of two parts answer on scales of their
+        own, and one that knows nothing would look worse than chance across them.
     """
 
     question: Question
     judged: Judged
     scores: Mapping[str, DoubleArray]
     patients: NDArray[np.str_]
-    strata: Strata
+    strata: Mapping[str, Strata]
 
     @property
     def independent(self) -> bool:
@@ -107,13 +109,14 @@ def fold_figures(
     DataFrame
         Columns `FOLD_COLUMNS`. A row of ours stands once for each control that it is compared with
         (``versus``); ``difference`` is ours minus the control; ``p_holm`` is adjusted over all questions and
-        both strata of the control and metric.
+        both strata of the control and metric. AUROC is of pairs of patients held out together, averaged
+        over the parts by their cases; the other metrics are over all rows.
     """
     rows: list[dict[str, Any]] = []
     for done, question in enumerate(models[OURS]):
         on_progress(STAGE, done, len(models[OURS]))
         asked = ask(question, models, cohort, split, section)
-        if min((asked.judged.label == 1).sum(), (asked.judged.label == 0).sum()) >= 2:
+        if asked.strata[POOLED].rows:
             rows += _rows_of(asked, section)
     on_progress(STAGE, len(models[OURS]), len(models[OURS]))
     table = pd.DataFrame(rows, columns=list(FOLD_COLUMNS[:-1]))
@@ -134,12 +137,15 @@ def ask(
     answered = np.isfinite(sum(answers.values(), np.zeros(len(cohort))))
     judged = _judged_over(cohort.endpoints, split, question, answered)
     stratum = cohort.clinical.reindex(columns=[section.within])[section.within].fillna("(unknown)")
+    types = stratum.to_numpy(dtype=str)[judged.rows]
+    part, label = split.part_of[judged.rows], judged.label
+    large = choose_strata(label, types, section.within_min_events)
     return Asked(
         question,
         judged,
         {name: answer[judged.rows] for name, answer in answers.items()},
         cohort.patient_ids[judged.rows],
-        choose_strata(judged.label, stratum.to_numpy(dtype=str)[judged.rows], section.within_min_events),
+        {POOLED: choose_strata(label, part, 2), WITHIN: finer_strata(large, label, part)},
     )
 
 
@@ -223,10 +229,9 @@ def _difference(
 
 
 def _delong_p(asked: Asked, stratum: str, control: str) -> float:
-    ours, other, label = asked.scores[OURS], asked.scores[control], asked.judged.label
-    if stratum == POOLED:
-        return delong(ours, other, label).p
-    return stratified_delong(ours, other, label, asked.strata).p
+    return stratified_delong(
+        asked.scores[OURS], asked.scores[control], asked.judged.label, asked.strata[stratum]
+    ).p
 
 
 def _statistics(asked: Asked) -> Iterator[tuple[Figure, Statistic]]:
@@ -234,9 +239,11 @@ def _statistics(asked: Asked) -> Iterator[tuple[Figure, Statistic]]:
     label, weight = asked.judged.label, asked.judged.weight
     even = bool((weight == 1).all())
     for model, score in asked.scores.items():
-        ranked: dict[tuple[str, str], Statistic] = {(AUROC, POOLED): partial(weighted_auroc, score, label)}
-        if asked.strata.rows:
-            ranked[AUROC, WITHIN] = within_strata(score, label, asked.strata)
+        ranked: dict[tuple[str, str], Statistic] = {
+            (AUROC, name): within_strata(score, label, strata)
+            for name, strata in asked.strata.items()
+            if strata.rows
+        }
         ranked["average_precision", POOLED] = partial(weighted_average_precision, score, label)
         ranked["brier", POOLED] = partial(weighted_mean, (score - label) ** 2)
         for (metric, stratum), statistic in ranked.items():
@@ -246,7 +253,7 @@ def _statistics(asked: Asked) -> Iterator[tuple[Figure, Statistic]]:
 
 
 def _sizes(asked: Asked) -> dict[str, dict[str, int]]:
-    label, counted = asked.judged.label, asked.strata.counted
+    label, counted = asked.judged.label, asked.strata[WITHIN].counted
     return {
         POOLED: {"n": len(label), "events": int(label.sum())},
         WITHIN: {"n": int(counted.sum()), "events": int(label[counted].sum())},
