@@ -140,8 +140,7 @@ def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) ->
 
 def headline(figures: pd.DataFrame) -> dict[str, float]:
     """One metric a model, endpoint and stratum, named as MLflow allows."""
-    told = figures["metric"].isin(["auroc", "calibration_error", "graph_share"])
-    chosen = figures[told & figures["value"].notna()]
+    chosen = figures[figures["metric"].isin(["auroc", "calibration_error"]) & figures["value"].notna()]
     names = {}
     for row in chosen.to_dict("records"):
         horizon = "" if pd.isna(row["horizon_days"]) else f".{row['horizon_days']:g}d"
