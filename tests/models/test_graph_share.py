@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metarisk.models.ensemble import Ensemble, blank_sample
+from metarisk.models.ensemble import Ensemble, blank_batch
 from metarisk.models.graph_share import graph_share, share_by_endpoint
 from metarisk.models.network import Network
 from metarisk.nn.heads import TaskLayout
@@ -84,11 +84,11 @@ def test_a_blank_sample_is_one_that_has_nothing(small: Any) -> None:
         np.arange(1)
     )
     batch = bundle.transform.apply(bare)
-    assays, flat = blank_sample(bundle.ensemble.plan, torch.device("cpu"))
-    assert torch.isnan(flat).all()
-    np.testing.assert_array_equal(flat.numpy(), batch.flat)
+    blank = blank_batch(bundle.ensemble.plan)
+    np.testing.assert_array_equal(blank.flat, batch.flat)
     for assay, entry in batch.assays.items():
-        np.testing.assert_array_equal(assays[assay.value].numpy(), entry.values)
+        np.testing.assert_array_equal(blank.assays[assay].values, entry.values)
+        np.testing.assert_array_equal(blank.assays[assay].measured, entry.measured)
 
 
 def test_shares_are_told_a_question_and_an_organ_asked_twice_is_told_twice() -> None:

@@ -95,6 +95,7 @@ def test_fitted_answers_keep_the_base_rate_whatever_the_weights(
     ready: Any, halves: Any, imbalance: str
 ) -> None:
     network = ready.fit(halves, imbalance=imbalance, epochs=12, patience=12)
+    assert (network.class_weight is None) == (imbalance == "none")
     with torch.no_grad():
         answer = torch.sigmoid(network(ready.data.assays, ready.data.flat).outputs)
     labels = ready.training_set.targets.binary[halves.train]

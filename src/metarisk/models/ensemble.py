@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from metarisk.features.batch import Batch
+from metarisk.features.batch import AssayInput, Batch
 from metarisk.models.graph_share import graph_share
 from metarisk.models.memory import Rows, by_pieces
 from metarisk.models.network import Network, NetworkPlan
@@ -66,7 +66,6 @@ class Ensemble(nn.Module):
             ``outputs`` and ``graph``, both of shape (M, N, O), and ``graph_share``, the members' mean
             share of the graph in each answer (`metarisk.models.graph_share.graph_share`), shape (N, O).
         """
-        device = next(self.parameters()).device
         parts: list[tuple[Tensor, Tensor]] = []
         pieces = 1
         for start in range(0, max(len(batch), 1), ROWS_AT_A_TIME):
@@ -75,20 +74,22 @@ class Ensemble(nn.Module):
             answers, pieces = by_pieces(answer, len(rows), pieces=pieces)
             parts += answers
         outputs, graph = (torch.cat(part, dim=1).numpy() for part in zip(*parts, strict=True))
-        blank = (part.numpy() for part in self._answer(*blank_sample(self.plan, device)))
+        blank = (part.numpy() for part in self._answer(blank_batch(self.plan), frozenset()))
         share = graph_share(outputs, graph, *blank).mean(axis=0)
         return {"outputs": outputs, "graph": graph, "graph_share": share}
 
     def _answer_rows(
         self, batch: Batch, rows: NDArray[np.intp], without: frozenset[Assay], piece: Rows
     ) -> tuple[Tensor, Tensor]:
-        assays, flat = tensors(batch.take(rows[piece.start : piece.stop]), next(self.parameters()).device)
-        for assay in without & set(batch.assays):
-            assays[assay.value] = torch.zeros_like(assays[assay.value])
-        return self._answer(assays, blank_columns(flat, self.plan, without))
+        return self._answer(batch.take(rows[piece.start : piece.stop]), without)
 
     @torch.no_grad()
-    def _answer(self, assays: Mapping[str, Tensor], flat: Tensor) -> tuple[Tensor, Tensor]:
+    def _answer(self, batch: Batch, without: frozenset[Assay]) -> tuple[Tensor, Tensor]:
+        device = next(self.parameters()).device
+        assays, flat = tensors(batch, device)
+        for assay in without & set(batch.assays):
+            assays[assay.value] = torch.zeros_like(assays[assay.value])
+        flat = blank_columns(flat, self.plan, without)
         answers = [member.eval()(assays, flat) for member in self.networks]
         return (
             torch.stack([answer.outputs for answer in answers]).cpu(),
@@ -102,13 +103,13 @@ def tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Tensor], Tens
     return assays, torch.from_numpy(batch.flat).to(device)
 
 
-def blank_sample(plan: NetworkPlan, device: torch.device) -> tuple[dict[str, Tensor], Tensor]:
-    """A sample of which nothing is known: assay -> (1, Ga, C), and the flat table (1, F)."""
-    assays = {
-        assay.value: torch.zeros(1, len(node), len(ASSAYS[assay].channels), device=device)
-        for assay, node in plan.assay_nodes.items()
-    }
-    return assays, torch.full((1, len(plan.groups)), torch.nan, device=device)
+def blank_batch(plan: NetworkPlan) -> Batch:
+    """One sample of which nothing is known."""
+    assays = {}
+    for assay, node in plan.assay_nodes.items():
+        values = np.zeros((1, len(node), len(ASSAYS[assay].channels)), np.float32)
+        assays[assay] = AssayInput(values, np.zeros((1, len(node)), np.bool_))
+    return Batch(assays, np.full((1, len(plan.groups)), np.nan, np.float32))
 
 
 def blank_columns(flat: Tensor, plan: NetworkPlan, assays: frozenset[Assay]) -> Tensor:

@@ -15,7 +15,7 @@ from metarisk.models.answers import PARTLY_MEASURED, Probability, probabilities
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.conformal import set_text
 from metarisk.models.limits import beyond_range, reasons_to_abstain
-from metarisk.schema.endpoints import reported_as, task_of
+from metarisk.schema.endpoints import task_of
 from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS, UNDECIDED_SETS
 
 NOT_TRAINED = "abstained:not-trained"
@@ -42,14 +42,10 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     """
     batch = bundle.transform.apply(cohort)
     horizons = bundle.experiment.tasks.horizons_days
-    answers = probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
+    answers = _reported(probabilities(bundle.ensemble, bundle.calibration, batch, horizons))
     reasons = reasons_to_abstain(bundle, cohort, batch)
     held_back = bundle.experiment.calibration.abstain == "undecided"
-    parts = [
-        _answered(cohort, answer, reasons, held_back)
-        for answer in answers
-        if reported_as(answer.endpoint, answer.cause)
-    ]
+    parts = [_answered(cohort, answer, reasons, held_back) for answer in answers]
     parts += [_abstained(cohort, question) for question in _unanswered(answers)]
     table = pd.concat(parts, ignore_index=True)
     table = table.sort_values("row", kind="stable", ignore_index=True)
@@ -110,7 +106,7 @@ def content_hashes(batch: Batch) -> list[str]:
 def _answered(
     cohort: Cohort, answer: Probability, reasons: NDArray[np.object_], held_back: bool
 ) -> pd.DataFrame:
-    task, target = reported_as(answer.endpoint, answer.cause) or task_of(answer.endpoint)
+    task, target = task_of(answer.endpoint)
     text = np.full(len(cohort), "", dtype=object) if answer.kept is None else set_text(answer.kept)
     undecided = np.isin(text, UNDECIDED_SETS)
     own = np.where(undecided & (reasons == ""), HELD_BACK if held_back else UNDECIDED, reasons)
@@ -130,13 +126,27 @@ def _answered(
             "row": np.arange(len(cohort)),
             "sample_id": cohort.sample_ids,
             "task": task,
-            "target": target,
+            "target": answer.cause or target,
             "horizon_days": answer.horizon_days,
             **known,
             "conformal_set": np.where(blank, "", text),
             "flags": own,
         }
     )
+
+
+def _reported(answers: list[Probability]) -> list[Probability]:
+    """Answers that a table of scores has: of a dated organ its own cause alone, under the organ's name.
+
+    So ``site.bone`` by a horizon is task ``site``, target ``bone``, like its yes / no; death before it is
+    reported of ``metastasis`` and ``os``.
+    """
+    organs = {answer.endpoint for answer in answers if task_of(answer.endpoint)[0] == "site"}
+    return [
+        answer._replace(cause="") if answer.cause == answer.endpoint else answer
+        for answer in answers
+        if answer.endpoint not in organs or answer.cause in {"", answer.endpoint}
+    ]
 
 
 def _unanswered(answers: list[Probability]) -> list[str]:

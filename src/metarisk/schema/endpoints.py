@@ -69,25 +69,6 @@ def endpoint_columns() -> tuple[str, ...]:
     return (*BINARY, *timed)
 
 
-def reported_as(endpoint: str, cause: str) -> tuple[str, str] | None:
-    """Task and target of one answer in a table of scores, None for an answer that is not reported.
-
-    The first metastasis in an organ is task ``site``, target the organ, like its yes / no, told apart by its
-    horizon; death without it competes there, and is reported of ``metastasis`` and ``os`` alone.
-
-    Parameters
-    ----------
-    endpoint
-        Column of the endpoint table.
-    cause
-        Cause of a dated endpoint, empty for yes / no.
-    """
-    task, target = task_of(endpoint)
-    if endpoint in SITE_TIMED and cause:
-        return (task, target) if cause == endpoint else None
-    return task, cause or target
-
-
 def task_of(endpoint: str) -> tuple[str, str]:
     """Task and target of an endpoint, as they stand in a table of scores.
 
