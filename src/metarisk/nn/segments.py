@@ -48,13 +48,17 @@ class Segments(nn.Module):
         First edge of each segment, and the count of all, shape (segments + 1,).
     wire
         Wire of each segment, shape (segments,).
-    sender, value
+    edge_start
+        First edge of each receiver, and the count of all, shape (rows + 1,).
+    edge_wire, sender, value
         Of each edge, shape (E,).
     """
 
     node_start: Tensor
     segment_start: Tensor
     wire: Tensor
+    edge_start: Tensor
+    edge_wire: Tensor
     sender: Tensor
     value: Tensor
 
@@ -69,6 +73,8 @@ class Segments(nn.Module):
         self._keep("node_start", node_start)
         self._keep("segment_start", np.append(first, len(order)))
         self._keep("wire", wire[first])
+        self._keep("edge_start", np.searchsorted(receiver, np.arange(rows + 1)))
+        self._keep("edge_wire", wire)
         self._keep("sender", edges.sender[order])
         self.register_buffer(
             "value", torch.from_numpy(edges.value[order].astype(np.float32)), persistent=False

@@ -1,0 +1,227 @@
+"""The compiled loops of `kernels_cpu`; importing this imports numba.
+
+The sum over a row's entries is written in LLVM's own terms, as one vector of `LANES` numbers that stays in
+registers: as a loop over an array it would be stored and loaded again at each entry, several times slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 32
+CONTRACT = ("contract",)  # a product and a sum may be one instruction; nothing is reordered
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Machine code, kept on disk where a folder for it can be written."""
+    try:
+        return njit(function, nogil=True, cache=True)
+    except RuntimeError:  # no folder: compiled again in each process
+        return njit(function, nogil=True)
+
+
+def _vector(context: Any, builder: Any, kind: Any, array: Any, place: Any) -> Any:
+    """Address of `LANES` numbers from a place of an array's memory on, as that of one vector."""
+    data = context.make_array(kind)(context, builder, array).data
+    start = builder.gep(data, [place])
+    return builder.bitcast(start, ir.VectorType(data.type.pointee, LANES).as_pointer())
+
+
+def _load(builder: Any, place: Any) -> Any:
+    vector = builder.load(place)
+    vector.align = 4  # arrays that numba allocates promise no more
+    return vector
+
+
+def _add_to(builder: Any, place: Any, factor: Any, other: Any) -> None:
+    product = builder.fmul(factor, other, flags=CONTRACT)
+    builder.store(builder.fadd(product, _load(builder, place), flags=CONTRACT), place).align = 4
+
+
+def _in_all_lanes(builder: Any, number: Any) -> Any:
+    kind = ir.VectorType(number.type, LANES)
+    undefined, zero = ir.Constant(kind, ir.Undefined), ir.IntType(32)(0)
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(builder.insert_element(undefined, number, zero), undefined, lanes)
+
+
+def _scaled(context: Any, builder: Any, kinds: Any, given: Any, entry: Any) -> tuple[Any, Any]:
+    """One entry's value times its source's vector, and the place in memory of its wire's first number."""
+    packed, wire, col, value = (
+        context.make_array(kind)(context, builder, array).data
+        for kind, array in zip(kinds, given, strict=True)
+    )
+    lanes = ir.IntType(64)(LANES)
+    at, which = (
+        builder.mul(builder.zext(builder.load(builder.gep(part, [entry])), ir.IntType(64)), lanes)
+        for part in (col, wire)
+    )
+    start = builder.bitcast(builder.gep(packed, [at]), ir.VectorType(packed.type.pointee, LANES).as_pointer())
+    factor = _in_all_lanes(builder, builder.load(builder.gep(value, [entry])))
+    return builder.fmul(factor, _load(builder, start), flags=CONTRACT), which
+
+
+@intrinsic
+def _receive_row(
+    _: Any, total: Any, weight: Any, packed: Any, wire: Any, col: Any, value: Any, start: Any, stop: Any
+) -> Any:
+    """Set total[0] to the sum over entries of weight[wire] * value * packed[col]."""
+    signature = types.void(total, weight, packed, wire, col, value, types.int64, types.int64)
+
+    def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        place = _vector(context, builder, total, given[0], ir.IntType(64)(0))
+        sums = _zeros(builder, place.type.pointee)
+        with cgutils.for_range_slice(builder, *given[6:], ir.IntType(64)(1)) as (entry, _):
+            sent, which = _scaled(context, builder, (packed, wire, col, value), given[2:6], entry)
+            _add_to(builder, sums, _load(builder, _vector(context, builder, weight, given[1], which)), sent)
+        builder.store(builder.load(sums), place).align = 4
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+@intrinsic
+def _give_back_row(
+    _: Any,
+    total: Any,
+    gradient: Any,
+    state: Any,
+    weight: Any,
+    packed: Any,
+    wire: Any,
+    col: Any,
+    value: Any,
+    start: Any,
+    stop: Any,
+) -> Any:
+    """As `_receive_row`; and add value * packed[col] * state[0] to gradient[wire]."""
+    signature = types.void(total, gradient, state, weight, packed, wire, col, value, types.int64, types.int64)
+
+    def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        zero = ir.IntType(64)(0)
+        place = _vector(context, builder, total, given[0], zero)
+        sums = _zeros(builder, place.type.pointee)
+        own = _load(builder, _vector(context, builder, state, given[2], zero))
+        with cgutils.for_range_slice(builder, *given[8:], ir.IntType(64)(1)) as (entry, _):
+            sent, which = _scaled(context, builder, (packed, wire, col, value), given[4:8], entry)
+            _add_to(builder, sums, _load(builder, _vector(context, builder, weight, given[3], which)), sent)
+            _add_to(builder, _vector(context, builder, gradient, given[1], which), own, sent)
+        builder.store(builder.load(sums), place).align = 4
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+def _zeros(builder: Any, kind: Any) -> Any:
+    """Room for a vector, zero at first; it never leaves the registers."""
+    room = cgutils.alloca_once(builder, kind)
+    builder.store(ir.Constant(kind, None), room)
+    return room
+
+
+@intrinsic
+def _copy_vector(_: Any, target: Any, to: Any, source: Any, at: Any) -> Any:
+    """Copy `LANES` numbers from place ``at`` of one array's memory to place ``to`` of another's."""
+    signature = types.void(target, types.int64, source, types.int64)
+
+    def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        places = [
+            _vector(context, builder, kind, array, place)
+            for kind, array, place in ((target, *given[:2]), (source, *given[2:]))
+        ]
+        builder.store(_load(builder, places[1]), places[0]).align = 4
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+@_compiled
+def _copy(target: Any, to: int, source: Any, at: int, width: int) -> None:
+    if width == LANES:
+        _copy_vector(target, to, source, at)
+    else:  # the last block
+        flat_target, flat_source = target.reshape(-1), source.reshape(-1)
+        for lane in range(width):
+            flat_target[to + lane] = flat_source[at + lane]
+
+
+@_compiled
+def _pack(source: Any, start: int, packed: Any) -> None:
+    """Copy columns from ``start`` on, (rows, C) to (rows, LANES); zeros beyond the last."""
+    width = min(LANES, source.shape[1] - start)
+    if width < LANES:
+        packed[:] = 0
+    for row in range(len(source)):
+        _copy(packed, row * LANES, source, row * source.shape[1] + start, width)
+
+
+@_compiled
+def _tile(weight: Any, start: int, scales: Any) -> None:
+    """Weights of the block's columns, (R, D) to (R, LANES); the columns are samples times channels."""
+    n_wires, n_channels = weight.shape
+    for wire in range(n_wires):
+        for lane in range(LANES):
+            scales[wire, lane] = weight[wire, (start + lane) % n_channels]
+
+
+@_compiled
+def receive_blocks(
+    source: Any,
+    weight: Any,
+    row_start: Any,
+    wire: Any,
+    col: Any,
+    value: Any,
+    room: Any,
+    product: Any,
+    first: int,
+    step: int,
+) -> None:
+    """Fill every ``step``-th block of columns of the product, (cols, C) to (rows, C).
+
+    ``room`` is working memory of (cols + R + 2, LANES).
+    """
+    packed, scales, total = room[: len(source)], room[len(source) : -2], room[-2:-1]
+    for start in range(first * LANES, source.shape[1], step * LANES):
+        _pack(source, start, packed)
+        _tile(weight, start, scales)
+        width = min(LANES, source.shape[1] - start)
+        for row in range(len(product)):
+            _receive_row(total, scales, packed, wire, col, value, row_start[row], row_start[row + 1])
+            _copy(product, row * product.shape[1] + start, total, 0, width)
+
+
+@_compiled
+def give_back_blocks(
+    incoming: Any,
+    sender: Any,
+    weight: Any,
+    row_start: Any,
+    wire: Any,
+    col: Any,
+    value: Any,
+    room: Any,
+    change: Any,
+    partial: Any,
+    first: int,
+    step: int,
+) -> None:
+    """Fill every ``step``-th block of the senders' gradient and add up the weights' in ``partial``."""
+    packed, scales, total, state = room[: len(incoming)], room[len(incoming) : -2], room[-2:-1], room[-1:]
+    for start in range(first * LANES, incoming.shape[1], step * LANES):
+        _pack(incoming, start, packed)
+        _tile(weight, start, scales)
+        gradient = partial[start // LANES]
+        width = min(LANES, incoming.shape[1] - start)
+        state[:] = 0
+        for row in range(len(change)):
+            begin, end = row_start[row], row_start[row + 1]
+            _copy(state, 0, sender, row * sender.shape[1] + start, width)
+            _give_back_row(total, gradient, state, scales, packed, wire, col, value, begin, end)
+            _copy(change, row * change.shape[1] + start, total, 0, width)
