@@ -93,7 +93,7 @@ def test_within_types_patients_are_ranked_against_those_of_their_type_and_fold(m
 
 
 def test_a_model_that_knows_only_how_many_others_had_the_event_is_at_chance(made: Made) -> None:
-    """Its answer falls where a fold has more events: across folds that would look like skill."""
+    """It answers least where a fold has most events: ranked across folds it would be worse than chance."""
     label = np.nan_to_num(made.cohort.endpoints["site.bone"].to_numpy(np.float64))
     shares = [label[made.split.split(number).train_rows].mean() for number in range(4)]
     prior = {BONE: np.array(shares)[made.split.part_of]}
