@@ -20,15 +20,15 @@ class TrainingSection(Section):
         Members a fold; the ensemble has folds x seeds members.
     epochs, patience
         Most epochs, and how many without a better held-out loss before stopping.
+    imbalance
+        How much more a rare answer of a yes / no endpoint counts while learning: ``root`` by the square root
+        of its inverse frequency, ``balanced`` by all of it. The logit that is learned stays that of the true
+        rate (the loss adds the weights' shift), so nothing needs restoring afterwards.
     assay_dropout
         Chance that a training sample loses an assay in a step, so that any subset scores.
     direct_prior, graph_prior
         Standard deviation that a weight is thought to have before anything is seen, of the direct path and of
         the graph path: the penalty is the Gaussian prior of that width, so it fades as samples come.
-    imbalance
-        How much more a rare answer of a yes / no endpoint counts while learning: ``root`` by the square root
-        of its inverse frequency, ``balanced`` by all of it. The logit that is learned stays that of the true
-        rate (the loss adds the weights' shift), so nothing needs restoring afterwards.
     device
         ``auto`` takes CUDA where there is one.
     precision
@@ -44,12 +44,12 @@ class TrainingSection(Section):
     seeds: int = Field(default=1, ge=1, le=20)
     epochs: int = Field(default=60, ge=1, le=1000)
     patience: int = Field(default=8, ge=1)
+    imbalance: Literal["none", "root", "balanced"] = "none"
     batch_size: int = Field(default=128, ge=2)
     learning_rate: float = Field(default=3e-3, gt=0.0, le=1.0)
     direct_prior: float = Field(default=1.0, gt=0.0)
     graph_prior: float = Field(default=0.5, gt=0.0)
     assay_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
-    imbalance: Literal["none", "root", "balanced"] = "none"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     checkpoint_every: int = Field(default=1, ge=1)
