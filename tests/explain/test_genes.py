@@ -59,7 +59,7 @@ def test_what_the_genes_add_sums_to_the_difference_from_nothing_measured(curved:
 
 
 def slow_integral(member: Any, batch: Any, start: Any, column: int, steps: int = 60) -> list[Any]:
-    """Midpoint rule for one sample and one output: a gradient times way for each assay, then for the table."""
+    """Midpoint rule for one sample and one output: one array an assay, then one for the table."""
     assays, flat = tensors(batch, torch.device("cpu"))
     way = [*assays.values(), torch.nan_to_num(flat - start)]
     total = [torch.zeros_like(values) for values in way]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from metarisk.pathways.topology import Topology
     from metarisk.simulate import Simulation
     from metarisk.train.figures import Question
-    from metarisk.train.members import Learned
+    from metarisk.train.members import Learned, TrainingSet
 
 OURS, NO_GRAPH, TRUTH = "metarisk", "no_graph", "truth"
 REWIRED = "rewired"
@@ -96,16 +97,25 @@ class Trial:
     patients: int
     first_held_out: int
 
-    @property
+    @cached_property
     def training(self) -> Cohort:
         """Patients to learn from."""
         return self.simulation.cohort.take(np.arange(self.patients))
 
-    @property
+    @cached_property
     def test(self) -> Cohort:
         """Held-out patients."""
         cohort = self.simulation.cohort
         return cohort.take(np.arange(self.first_held_out, len(cohort)))
+
+    @cached_property
+    def training_set(self) -> TrainingSet:
+        """Training patients as every model reads them: permuted topologies have the same genes."""
+        from metarisk.train.members import TrainingSet
+        from metarisk.train.tasks import learnable_layout
+
+        layout, _ = learnable_layout(self.training.endpoints, self.experiment.tasks)
+        return TrainingSet.of(self.training, self.topology, layout, self.experiment)
 
 
 def draw_trial(topology: Topology, size: Size, seed: int, **simulation: float) -> Trial:
@@ -122,17 +132,14 @@ def draw_trial(topology: Topology, size: Size, seed: int, **simulation: float) -
 def learn_as(model: str, trial: Trial) -> Learned:
     """Fit a model by its name: ours, the one without a graph, or ours on a permuted topology."""
     from metarisk.pathways.controls import control
-    from metarisk.train.members import TrainingSet, learn, without_graph
-    from metarisk.train.tasks import learnable_layout
+    from metarisk.train.members import learn, without_graph
 
-    experiment, topology, training = trial.experiment, trial.topology, trial.training
+    experiment, topology = trial.experiment, trial.topology
     if model == NO_GRAPH:
         experiment = without_graph(experiment)
     elif model != OURS:
         topology = control(model, topology, experiment.seed)
-    layout, _ = learnable_layout(training.endpoints, experiment.tasks)
-    training_set = TrainingSet.of(training, topology, layout, experiment)
-    return learn(training_set, topology, experiment, lambda epoch: None)
+    return learn(trial.training_set, topology, experiment, lambda epoch: None)
 
 
 def answers_to(trial: Trial, learned: Learned) -> Mapping[Question, DoubleArray]:
