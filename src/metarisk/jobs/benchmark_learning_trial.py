@@ -26,7 +26,7 @@ OURS, NO_GRAPH, TRUTH = "metarisk", "no_graph", "truth"
 REWIRED = "rewired"
 PERMUTED = (REWIRED, "shuffled_signs", "shuffled_members")
 EXPLAINED = 64  # held-out patients whose answers are attributed
-POINTS = 8
+POINTS = 6
 # A truncating mutation lowers its gene, in the simulator as in a tumour.
 LOWERS = {(Assay.MUTATION, "truncating"): -1.0}
 
