@@ -9,33 +9,11 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from metarisk.config import Experiment
 from metarisk.errors import BundleError
 from metarisk.explain import pathway_importance, planted_ranks
 from metarisk.explain.pathways import Rank, output_columns
 from metarisk.models.ensemble import Ensemble, tensors
 from metarisk.models.network import Network
-from metarisk.pathways.topology import Topology
-from metarisk.simulate import Simulation, simulate
-from metarisk.train.run import Trained, train_model
-
-EASY = {
-    "name": "easy",
-    "simulation": {"samples": 900, "signal": 4.0},
-    "features": {"direct_genes": 0, "min_alterations": 900, "numeric": [], "categorical": ["panel"]},
-    "tasks": {"sites": ["bone", "liver"]},
-    "network": {"width": 4, "effect_layers": 1, "state_layers": 0, "readout": 2, "direct_hidden": 0},
-    "training": {"folds": 2, "epochs": 8, "learning_rate": 0.02, "batch_size": 64},
-    "evaluation": {"bootstrap": 50, "controls": []},
-}
-
-
-@pytest.fixture(scope="module")
-def easy(small_topology: Topology) -> tuple[Trained, Simulation]:
-    experiment = Experiment.model_validate(EASY)
-    assert experiment.simulation is not None
-    drawn = simulate(experiment.simulation, small_topology, experiment.tasks, 1)
-    return train_model(experiment, drawn.cohort, small_topology, lambda model, epoch: None), drawn
 
 
 def test_the_planted_circuit_of_each_organ_ranks_first(easy: Any) -> None:

@@ -148,6 +148,20 @@ def test_without_signal_no_planted_circuit_moves_its_endpoint(small_topology: An
         assert auroc == pytest.approx(0.5, abs=0.05)
 
 
+def test_without_signal_or_background_every_patient_has_the_same_truth(small_topology: Any) -> None:
+    silent = small_cohort(small_topology, 3, signal=0.0, background=0.0)
+    assert (silent.truth.nunique() == 1).all()
+    assert (small_cohort(small_topology, 3, signal=0.0).truth.nunique() > 1).all()
+
+
+def test_a_background_leaves_the_tumours_themselves_as_they_are(small_topology: Any) -> None:
+    one, other = (small_cohort(small_topology, 3, background=factor) for factor in (1.0, 0.0))
+    pd.testing.assert_frame_equal(one.cohort.clinical, other.cohort.clinical)
+    for assay, table in one.cohort.assays.items():
+        np.testing.assert_array_equal(table.values, other.cohort.assays[assay].values)
+    assert small_cohort(small_topology, 3).cohort.content_sha256() == one.cohort.content_sha256()
+
+
 def test_too_few_circuits_for_the_endpoints_is_refused(small_topology: Any) -> None:
     many = TaskSection(sites=("bone", "brain", "liver", "lung", "skin"))
     with pytest.raises(

@@ -50,12 +50,16 @@ class SimulationSection(Section):
         Tumours.
     signal
         Standard deviation of a planted circuit's effect on the log odds; 0 plants nothing.
+    background
+        Factor of everything else that moves an outcome: the cancer type's offsets, age for death, mutational
+        burden for response. With ``signal: 0`` and ``background: 0`` every patient has the same truth.
     treated
         Share of the patients given an immune checkpoint inhibitor.
     """
 
     samples: int = Field(default=900, ge=60, le=200_000)
     signal: float = Field(default=1.5, ge=0.0, le=10.0)
+    background: float = Field(default=1.0, ge=0.0, le=10.0)
     treated: float = Field(default=0.6, ge=0.0, le=1.0)
 
 

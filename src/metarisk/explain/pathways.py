@@ -15,7 +15,7 @@ from metarisk.data.cohort import Cohort
 from metarisk.errors import BundleError
 from metarisk.features.batch import Batch
 from metarisk.models.bundle import ModelBundle
-from metarisk.models.ensemble import ROWS_AT_A_TIME, tensors
+from metarisk.models.ensemble import ROWS_AT_A_TIME, Ensemble, tensors
 from metarisk.models.network import GraphPath, Network
 from metarisk.nn.heads import TaskLayout
 
@@ -65,11 +65,15 @@ def pathway_importance(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     BundleError
         If the model has no graph path.
     """
-    batch = bundle.transform.apply(cohort)
-    layout = bundle.ensemble.plan.layout
-    columns = output_columns(layout)
-    spreads = [_spread(member, batch, list(columns.values())) for member in bundle.ensemble.networks]
-    return pd.DataFrame(np.mean(spreads, axis=0), index=list(bundle.topology.pathways), columns=list(columns))
+    return ensemble_importance(bundle.ensemble, bundle.transform.apply(cohort))
+
+
+def ensemble_importance(ensemble: Ensemble, batch: Batch) -> pd.DataFrame:
+    """What `pathway_importance` gives, of networks and features that are no bundle yet."""
+    columns = output_columns(ensemble.plan.layout)
+    spreads = [_spread(member, batch, list(columns.values())) for member in ensemble.networks]
+    pathways = list(ensemble.topology.pathways)
+    return pd.DataFrame(np.mean(spreads, axis=0), index=pathways, columns=list(columns))
 
 
 def planted_ranks(importance: pd.DataFrame, planted: Mapping[str, str], rivals: set[str]) -> list[Rank]:

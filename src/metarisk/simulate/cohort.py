@@ -21,6 +21,7 @@ from metarisk.simulate.planting import PlantedCircuit, plant
 CANCER_TYPES = ("BRCA", "COAD", "LUAD", "PRAD", "SKCM")
 MISSING_EXPRESSION, MISSING_COPY_NUMBER = 0.35, 0.15
 PANELS = {"PANEL_LARGE": 0.95, "PANEL_SMALL": 0.65}
+MEAN_AGE = 62.0
 CIRCUIT_SHIFT, COPY_SHIFT, HIDDEN_SHIFT = 0.45, 0.4, 0.35
 
 DoubleArray = NDArray[np.float64]
@@ -75,9 +76,11 @@ def simulate(section: SimulationSection, topology: Topology, tasks: TaskSection,
     tmb = (altered.missense.sum(axis=1) + altered.truncating.sum(axis=1)) / 1.1
     activity = {endpoint: section.signal * drawn[endpoint] for endpoint in drawn}
     offset = rng.normal(0.0, 0.5, size=(len(CANCER_TYPES), 1 + len(sites)))[clinic.cancer_type]
-    metastasis, death = hazards(activity["metastasis"], offset[:, 0], clinic.age_years)
+    offset *= section.background
+    age_effect = section.background * (clinic.age_years - MEAN_AGE)
+    metastasis, death = hazards(activity["metastasis"], offset[:, 0], age_effect)
     organ = {site: expit(activity[site] + offset[:, 1 + at] - 0.3) for at, site in enumerate(sites)}
-    response = response_probability(activity["response"], tmb)
+    response = response_probability(activity["response"], tmb, section.background)
     truth = true_probabilities(metastasis, death, organ, response, tasks.horizons_days)
     endpoints = draw_outcomes(metastasis, death, organ, response, rng)
     endpoints.loc[~clinic.treated, "response"] = np.nan
@@ -95,7 +98,7 @@ def _draw_clinic(section: SimulationSection, rng: np.random.Generator) -> _Clini
     n_samples = section.samples
     return _Clinic(
         rng.integers(len(CANCER_TYPES), size=n_samples),
-        np.clip(rng.normal(62.0, 11.0, n_samples), 20.0, 95.0),
+        np.clip(rng.normal(MEAN_AGE, 11.0, n_samples), 20.0, 95.0),
         rng.integers(len(PANELS), size=n_samples),
         rng.random(n_samples) < section.treated,
     )

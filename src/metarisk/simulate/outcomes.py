@@ -19,11 +19,11 @@ UNKNOWN_ORGAN = 0.1
 
 
 def hazards(
-    risk: DoubleArray, type_offset: DoubleArray, age_years: DoubleArray
+    risk: DoubleArray, type_offset: DoubleArray, years_over_mean: DoubleArray
 ) -> tuple[DoubleArray, DoubleArray]:
     """Daily hazards of metastasis and of death before it, shape (N,) each."""
     metastasis = np.log(2.0) / MEDIAN_DAYS * np.exp(np.clip(0.7 * risk + type_offset, -4.0, 4.0))
-    death = np.log(2.0) / (3.0 * MEDIAN_DAYS) * np.exp(0.03 * (age_years - 62.0))
+    death = np.log(2.0) / (3.0 * MEDIAN_DAYS) * np.exp(0.03 * years_over_mean)
     return metastasis, death
 
 
@@ -71,6 +71,7 @@ def draw_outcomes(
     return table
 
 
-def response_probability(block: DoubleArray, tmb_per_mb: DoubleArray) -> DoubleArray:
+def response_probability(block: DoubleArray, tmb_per_mb: DoubleArray, tmb_effect: float = 1.0) -> DoubleArray:
     """Chance of CR or PR under an immune checkpoint inhibitor, shape (N,); higher is better."""
-    return np.asarray(expit(-0.6 - block + 0.5 * np.log2(np.maximum(tmb_per_mb, 0.5) / 4.0)))
+    burden = 0.5 * np.log2(np.maximum(tmb_per_mb, 0.5) / 4.0)
+    return np.asarray(expit(-0.6 - block + tmb_effect * burden))
