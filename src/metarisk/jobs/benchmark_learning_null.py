@@ -70,15 +70,18 @@ def judge_nothing(trial: Trial, answers: Mapping[Question, DoubleArray], resampl
         chance = truth[question]
         known = judged_by(training.endpoints, question, training.endpoints)
         rate = np.full(len(said), np.average(known.label, weights=known.weight))
-        p = (
+        p, rate_p = (
             float("nan") if dated else calibration_p(values, judged.label, trial.experiment.seed)
             for values in (said, rate)
         )
         rows.append(
             Nothing(
                 f"{question.endpoint}@{question.horizon_days:g}" if dated else question.endpoint,
-                *found[:3],
-                *p,
+                found.value,
+                found.lower,
+                found.upper,
+                p,
+                rate_p,
                 float(np.sqrt(np.mean((probability - chance) ** 2))),
                 float(np.sqrt(chance.mean() * (1.0 - chance.mean()) / len(known.rows))),
             )
