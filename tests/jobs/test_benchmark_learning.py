@@ -27,6 +27,7 @@ from metarisk.jobs.benchmark_learning_trial import (
     OURS,
     PERMUTED,
     Size,
+    contrast,
     draw_trial,
     held_out_aurocs,
     true_answers,
@@ -126,6 +127,12 @@ def test_the_truth_itself_tells_held_out_patients_apart(small_topology):
     found = held_out_aurocs(trial, true_answers(trial))
     assert {question.endpoint for question in found} > {"site.bone", "response", "metastasis"}
     assert min(found.values()) > 0.7
+
+
+def test_a_contrast_is_nothing_where_a_circuit_stands_alike_in_every_answer():
+    alike = np.array([[0.9, 0.9, 0.9], [0.6, 0.6, 0.6], [0.2, 0.2, 0.2]])
+    assert contrast(alike) == pytest.approx(0.0)
+    assert contrast(alike + 0.1 * np.eye(3)) == pytest.approx(0.1)
 
 
 @pytest.mark.slow

@@ -195,9 +195,8 @@ def _without_signal(trial: Trial, tell: Tell) -> Iterator[Row]:
     for one in judged:
         asked = row._replace(question=one.question)
         yield asked._replace(value=one.auroc, lower=one.lower, upper=one.upper)
-        yield asked._replace(metric="calibration_p", value=one.calibration_p)
-        yield asked._replace(metric="error", value=one.error)
-        yield asked._replace(metric="rate_error", value=one.rate_error)
+        for metric in ("calibration_p", "rate_calibration_p", "error", "rate_error"):
+            yield asked._replace(metric=metric, value=getattr(one, metric))
     yield row._replace(value=float(np.mean([one.auroc for one in judged])))
     for metric, value in zip(Recovery._fields, recovery(trial, learned), strict=True):
         yield row._replace(metric=metric, value=value)
@@ -213,11 +212,11 @@ def _nothing_summed_up(rows: list[Row]) -> Iterator[Row]:
         values = [row.value for row in single if row.metric == metric]
         yield first._replace(metric=metric, value=mean_over(values).value, n=len(values))
     inside = [row.lower <= 0.5 <= row.upper for row in single if row.metric == "auroc"]
-    p = [row.value for row in single if row.metric == "calibration_p" and not np.isnan(row.value)]
-    for metric, hits in (
-        ("share of intervals that hold .5", inside),
-        ("share of calibration_p below .05", [value < 0.05 for value in p]),
-    ):
+    shares = {"share of intervals that hold .5": inside}
+    for metric in ("calibration_p", "rate_calibration_p"):
+        p = [row.value for row in single if row.metric == metric and not np.isnan(row.value)]
+        shares[f"share of {metric} below .05"] = [value < 0.05 for value in p]
+    for metric, hits in shares.items():
         value, lower, upper = share(hits)
         yield first._replace(metric=metric, value=value, lower=lower, upper=upper, n=len(hits))
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SHOWN = {
-    "auroc": "held-out AUROC",
-    "gene_auroc": "genes, attribution AUROC",
-    "pathway_own": "own circuit among planted",
+    "auroc": "held-out\nAUROC",
+    "gene_auroc": "planted genes,\nattribution AUROC",
+    "pathway_auroc": "planted circuit,\nattribution AUROC",
 }
 COLOURS = {
     "metarisk": "#1b4965",
@@ -56,7 +56,7 @@ def _draw_topology(axes: Axes, rows: Sequence[Row]) -> None:
     axes.set_xticks(range(len(SHOWN)), list(SHOWN.values()))
     axes.set_ylim(0.2, 1.02)
     axes.set_title("the planted topology and permuted ones", fontsize=10)
-    axes.legend(fontsize=8, frameon=False, loc="lower right")
+    axes.legend(fontsize=8, frameon=False, loc="lower left", ncols=2)
 
 
 def _draw_curve(axes: Axes, rows: Sequence[Row]) -> None:

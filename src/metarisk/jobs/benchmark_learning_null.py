@@ -33,10 +33,13 @@ class Nothing(NamedTuple):
     calibration_p
         Chance that labels drawn from the predicted probabilities show as large a calibration error as the
         real ones; NaN for dated questions.
+    rate_calibration_p
+        The same of a model that knows nothing but the rate among its training patients: that rate has an
+        error of its own.
     error
         Root mean square distance of the predicted probability from the true one.
     rate_error
-        The same of a model that knew nothing but the rate among its training patients, as expected.
+        What is expected of the model that knows nothing but the rate.
     """
 
     question: str
@@ -44,6 +47,7 @@ class Nothing(NamedTuple):
     lower: float
     upper: float
     calibration_p: float
+    rate_calibration_p: float
     error: float
     rate_error: float
 
@@ -64,14 +68,22 @@ def judge_nothing(trial: Trial, answers: Mapping[Question, DoubleArray], resampl
         events = int(judged.label.sum())
         found = bootstrap(statistic, test.patient_ids[judged.rows], events=events, resamples=resamples)
         chance = truth[question]
-        known = len(judged_by(training.endpoints, question, training.endpoints).rows)
+        known = judged_by(training.endpoints, question, training.endpoints)
+        rate = np.full(len(said), np.average(known.label, weights=known.weight))
+        p, rate_p = (
+            float("nan") if dated else calibration_p(values, judged.label, trial.experiment.seed)
+            for values in (said, rate)
+        )
         rows.append(
             Nothing(
                 f"{question.endpoint}@{question.horizon_days:g}" if dated else question.endpoint,
-                *found[:3],
-                float("nan") if dated else calibration_p(said, judged.label, trial.experiment.seed),
+                found.value,
+                found.lower,
+                found.upper,
+                p,
+                rate_p,
                 float(np.sqrt(np.mean((probability - chance) ** 2))),
-                float(np.sqrt(chance.mean() * (1.0 - chance.mean()) / known)),
+                float(np.sqrt(chance.mean() * (1.0 - chance.mean()) / len(known.rows))),
             )
         )
     return rows

@@ -181,11 +181,16 @@ class Recovery(NamedTuple):
     pathway_auroc
         Chance that an answer's own circuit stands above another circuit; NaN without a graph.
     pathway_own
-        The same among the planted circuits only, whose genes vary as much as its own.
+        The same among the planted circuits only, whose genes vary as well.
+    pathway_contrast
+        `pathway_auroc` minus what the same circuit has in the answers that it does not drive: 0 by chance,
+        however much the circuit varies in tumours.
     gene_auroc
         Chance that a gene with an effect on the answer stands above one without.
     gene_own
         The same among genes with an effect on some answer.
+    gene_contrast
+        `gene_auroc` minus what the same genes have in the answers that they do not drive; 0 by chance.
     gene_sign
         Share of the genes with an effect whose attribution has its sign.
     gap
@@ -194,8 +199,10 @@ class Recovery(NamedTuple):
 
     pathway_auroc: float
     pathway_own: float
+    pathway_contrast: float
     gene_auroc: float
     gene_own: float
+    gene_contrast: float
     gene_sign: float
     gap: float
 
@@ -211,36 +218,59 @@ def recovery(trial: Trial, learned: Learned) -> Recovery:
     return Recovery(*circuits, *_genes_found(trial, found), found.gap)
 
 
-def _circuits_found(trial: Trial, learned: Learned) -> tuple[float, float]:
+def _circuits_found(trial: Trial, learned: Learned) -> tuple[float, float, float]:
+    """Means over the answers of `Recovery.pathway_auroc`, `pathway_own` and `pathway_contrast`."""
     from metarisk.explain.pathways import ensemble_importance, planted_ranks
 
     if not learned.ensemble.plan.section.graph:
-        return float("nan"), float("nan")
+        return float("nan"), float("nan"), float("nan")
     topology = trial.topology
     importance = ensemble_importance(learned.ensemble, learned.transform.apply(trial.test))
     planted = {circuit.endpoint: circuit.pathway for circuit in trial.simulation.planted}
     families = {topology.pathways[at] for at in topology.parents[:, 1]}
-    rivals = (set(topology.pathways) - families, set(planted.values()))
-    all_, own = ([rank.auroc for rank in planted_ranks(importance, planted, names)] for names in rivals)
-    return float(np.mean(all_)), float(np.mean(own))
+    rivals = set(topology.pathways) - families
+    own = planted_ranks(importance, planted, set(planted.values()))
+    asked = [name for name in planted if name in importance]
+    stands = np.array(  # circuits by answers
+        [
+            [planted_ranks(importance, {answer: planted[name]}, rivals)[0].auroc for answer in asked]
+            for name in asked
+        ]
+    )
+    return float(np.diag(stands).mean()), float(np.mean([rank.auroc for rank in own])), contrast(stands)
 
 
-def _genes_found(trial: Trial, found: GeneAttribution) -> tuple[float, float, float]:
-    """Means over the answers of `Recovery.gene_auroc`, `gene_own` and `gene_sign`."""
+def contrast(stands: DoubleArray) -> float:
+    """Mean over circuits of the figure in its own answer minus that in the others, from a square of figures.
+
+    Parameters
+    ----------
+    stands
+        One row a circuit, one column an answer, in the same order, shape (Q, Q).
+    """
+    others = (stands.sum(axis=1) - np.diag(stands)) / max(len(stands) - 1, 1)
+    return float((np.diag(stands) - others).mean())
+
+
+def _genes_found(trial: Trial, found: GeneAttribution) -> tuple[float, float, float, float]:
+    """Means over the answers of `Recovery.gene_auroc`, `gene_own`, `gene_contrast` and `gene_sign`."""
     from metarisk.metrics import auroc
 
     genes = trial.topology.genes
-    importance, pull = found.importance(genes), found.pull(genes, LOWERS)
     planted = [circuit for circuit in trial.simulation.planted if circuit.endpoint in found.endpoints]
-    somewhere = np.any([circuit.effect != 0 for circuit in planted], axis=0)
-    rows = []
-    for circuit in planted:
-        at = found.endpoints.index(circuit.endpoint)
-        effect = -circuit.effect if circuit.endpoint == "response" else circuit.effect
-        true = effect != 0
-        agree = np.sign(pull[at][true]) == np.sign(effect[true])
-        everywhere = auroc(importance[at], true.astype(np.int64))
-        own = auroc(importance[at][somewhere], true[somewhere].astype(np.int64))
-        rows.append((everywhere, own, float(agree.mean())))
-    every, own_, sign = np.mean(rows, axis=0)
-    return float(every), float(own_), float(sign)
+    at = [found.endpoints.index(circuit.endpoint) for circuit in planted]
+    importance, pull = found.importance(genes)[at], found.pull(genes, LOWERS)[at]  # one row a circuit
+    effect = np.array([circuit.effect for circuit in planted])
+    effect[[circuit.endpoint == "response" for circuit in planted]] *= -1.0
+    true = effect != 0
+    somewhere = true.any(axis=0)
+    stands = np.array([[auroc(row, mask.astype(np.int64)) for row in importance] for mask in true])
+    own = [
+        auroc(row[somewhere], mask[somewhere].astype(np.int64))
+        for row, mask in zip(importance, true, strict=True)
+    ]
+    agree = [
+        float(np.mean(np.sign(row[mask]) == np.sign(sign[mask])))
+        for row, mask, sign in zip(pull, true, effect, strict=True)
+    ]
+    return float(np.diag(stands).mean()), float(np.mean(own)), contrast(stands), float(np.mean(agree))
