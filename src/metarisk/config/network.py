@@ -26,6 +26,9 @@ class NetworkSection(Section):
         Hidden units of the direct path's MLP; 0 leaves it linear.
     dropout
         Of the direct path's hidden units and of pathways.
+    adapter_rank
+        Rank of the low-rank maps behind the encoders and each step over states, which start at zero and are
+        what `training.finetune: adapters` fits; 0 has none.
     graph
         Run the graph path at all; False is the no-graph control.
     """
@@ -36,4 +39,5 @@ class NetworkSection(Section):
     readout: int = Field(default=4, ge=1, le=64)
     direct_hidden: int = Field(default=128, ge=0, le=4096)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    adapter_rank: int = Field(default=0, ge=0, le=64)
     graph: bool = True

@@ -17,6 +17,7 @@ from metarisk.files import check_free, written
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
+    from metarisk.models.pretrained import Start
     from metarisk.pathways.topology import Topology
     from metarisk.tracking.run import Run
     from metarisk.train.fit import Epoch
@@ -83,22 +84,27 @@ def train(
     MetariskError
         If the configuration, the study or the output folder cannot be used; nothing is left half-written.
     """
-    from metarisk.jobs.source import read_experiment_cohort, read_experiment_topology
+    from metarisk.jobs.source import (
+        read_experiment_cohort,
+        read_experiment_start,
+        read_experiment_topology,
+    )
 
     experiment = load_experiment(config)
     check_free(out / BUNDLE, overwrite=overwrite, marker=MANIFEST)
     base = config.resolve().parent
+    start = read_experiment_start(experiment, base=base)
     on_progress("reading", 0, 1)
     topology = read_experiment_topology(experiment.topology, base=base)
     cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
     on_progress("reading", 1, 1)
     result, _ = train_tracked(
-        experiment, cohort, topology, out=out, overwrite=overwrite, on_progress=on_progress
+        experiment, cohort, topology, out=out, overwrite=overwrite, on_progress=on_progress, start=start
     )
     return result
 
 
-def train_tracked(
+def train_tracked(  # noqa: PLR0913
     experiment: Experiment,
     cohort: Cohort,
     topology: Topology,
@@ -106,6 +112,7 @@ def train_tracked(
     out: Path,
     overwrite: bool,
     on_progress: OnProgress,
+    start: Start | None = None,
 ) -> tuple[TrainResult, Trained]:
     """Train on a cohort at hand, inside a tracked run; see `train`."""
     from metarisk.models.bundle import save_bundle
@@ -116,7 +123,7 @@ def train_tracked(
     uri = experiment.tracking.uri or default_uri(out)
     with open_run(experiment.tracking, uri=uri, name=experiment.name, spool=out) as run:
         run.params(flat_settings(experiment))
-        trained = train_model(experiment, cohort, topology, _reporter(experiment, run, on_progress))
+        trained = train_model(experiment, cohort, topology, _reporter(experiment, run, on_progress), start)
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=overwrite)
         hashes = provenance_hashes(trained, bundle.sha256)
         run.tags(hashes)

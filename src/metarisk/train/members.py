@@ -19,6 +19,7 @@ from metarisk.features.transform import FeatureTransform
 from metarisk.models.calibration import Calibration, fit_calibration
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.planning import fit_flat, plan_network
+from metarisk.models.pretrained import Start
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
@@ -52,6 +53,8 @@ class TrainingSet:
         What it made of them.
     layout
         The questions they can answer.
+    start
+        Pretrained body that networks begin with.
     """
 
     cohort: Cohort
@@ -59,6 +62,7 @@ class TrainingSet:
     batch: Batch
     targets: Targets
     layout: TaskLayout
+    start: Start | None = None
 
     @classmethod
     def of(
@@ -77,6 +81,7 @@ def learn(
     training = experiment.training
     flat = fit_flat(training_set.batch.flat, training_set.transform, experiment.features.numeric_bins)
     plan = plan_network(experiment.network, training_set.layout, training_set.transform, topology, flat)
+    plan = replace(plan, start=training_set.start)
     fold = patient_folds(training_set.cohort.patient_ids, training.folds, f"folds-{experiment.seed}")
     members, held_out = [], _HeldOut.empty(training_set, training.seeds)
     device = choose_device(training.device)

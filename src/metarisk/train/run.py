@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -12,11 +13,13 @@ import pandas as pd
 from metarisk.config.experiment import CohortSection, Experiment, FeatureSection
 from metarisk.data.cohort import Cohort
 from metarisk.data.split import holdout
+from metarisk.data.union import own_patient_ids, strictest_licence
 from metarisk.errors import InputError
 from metarisk.features.columns import nodes_of
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.models.network import levels_on_graph
+from metarisk.models.pretrained import Start
 from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
@@ -55,7 +58,11 @@ class Trained(NamedTuple):
 
 
 def train_model(
-    experiment: Experiment, cohort: Cohort, topology: Topology, on_epoch: Callable[[str, Epoch], None]
+    experiment: Experiment,
+    cohort: Cohort,
+    topology: Topology,
+    on_epoch: Callable[[str, Epoch], None],
+    start: Start | None = None,
 ) -> Trained:
     """Hold patients out, learn on the others, judge beside the controls.
 
@@ -69,6 +76,8 @@ def train_model(
         The graph.
     on_epoch
         Told the model's name and what each epoch gave.
+    start
+        Pretrained body that every network with a graph begins with.
 
     Raises
     ------
@@ -83,7 +92,9 @@ def train_model(
         topology, report = prune_to(topology, genes)
         lost = report.genes_kept < report.genes_before
         notes = (*notes, *report.lines()) if lost else notes
-    training_set = TrainingSet.of(training, topology, layout, experiment)
+    training_set = replace(TrainingSet.of(training, topology, layout, experiment), start=start)
+    if start is not None:
+        notes = (*notes, start.pretrained.note(topology))
     learned = learn(training_set, topology, experiment, lambda epoch: on_epoch(OURS, epoch))
     if experiment.network.graph and not levels_on_graph(learned.ensemble.plan):
         notes = (*notes, OFF_THE_GRAPH)
@@ -94,14 +105,14 @@ def train_model(
         )
     groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
     figures = held_out_figures(models, test.endpoints, training.endpoints, groups, experiment.evaluation)
-    provenance = _provenance(cohort, training, test)
+    provenance = {**_provenance(cohort, training, test), **_started_from(cohort, start)}
     bundle = ModelBundle(
         experiment=experiment,
         topology=topology,
         transform=learned.transform,
         ensemble=learned.ensemble,
         calibration=learned.calibration,
-        training_ids=TrainingIds.of(training.patient_ids, f"{experiment.name}-{experiment.seed}"),
+        training_ids=TrainingIds.of(_all_ids(training), f"{experiment.name}-{experiment.seed}"),
         provenance=provenance,
         figures=tuple(_json_rows(figures)),
         card=model_card(experiment, provenance, figures, notes),
@@ -169,6 +180,25 @@ def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, obj
         "held_out_samples": len(test),
         "held_out_patients": len(np.unique(test.patient_ids)),
     }
+
+
+def _started_from(cohort: Cohort, start: Start | None) -> dict[str, object]:
+    """What pretraining adds to where a model comes from: its hash, its cohort, and terms that bind both."""
+    if start is None:
+        return {}
+    before, ours = start.pretrained.provenance, cohort.provenance.licence
+    strictest = strictest_licence([ours, str(before["licence"])])
+    return {
+        "licence": f"{strictest} (labelled: {ours}; pretraining: {before['licence']})",
+        "pretrained_sha256": start.pretrained.sha256,
+        "pretrained_study": before["study"],
+        "finetune": start.finetune,
+    }
+
+
+def _all_ids(cohort: Cohort) -> list[str]:
+    """Patient ids as they stand here, and as each study of a joined cohort has them."""
+    return [*cohort.patient_ids, *own_patient_ids(cohort)]
 
 
 def _json_rows(figures: pd.DataFrame) -> list[dict[str, object]]:
