@@ -1,4 +1,4 @@
-"""Reconstruction: what was measured at a gene, told by the states of its neighbours and pathways."""
+"""Reconstruction: what was measured at a gene, told by its neighbours, its pathways and the whole tumour."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from metarisk.pathways.topology import Topology
 
 
 class GeneContext(nn.Module):
-    """What is known around each gene: its own state after message passing, and those of its pathways.
+    """What is known around each gene: its own state after message passing, its pathways', and all genes'.
 
-    Both maps are zero at first, so that a decoder starts at whatever it is added to.
+    The last is one state a tumour, in which differences run that have to do with no circuit in particular.
+    All three maps are zero at first, so that a decoder starts at whatever it is added to.
 
     Parameters
     ----------
@@ -32,11 +33,14 @@ class GeneContext(nn.Module):
         self.pathways = SparseMatrix(row, col, 1.0 / np.sqrt(number)[row], shape)
         self.from_state = nn.Parameter(torch.zeros(width, width))
         self.from_pathways = nn.Parameter(torch.zeros(width, width))
+        self.from_all = nn.Parameter(torch.zeros(width, width))
 
     def forward(self, state: Tensor, pathways: Tensor) -> Tensor:
         """Context of each gene, from gene states (G, N, D) and pathway states (P, N, D): shape (G, N, D)."""
-        around: Tensor = self.pathways(pathways) @ self.from_pathways
-        return state @ self.from_state + around
+        around: Tensor = self.pathways(pathways) @ self.from_pathways  # (G, N, D)
+        everywhere = state.sum(dim=0) / len(state) ** 0.5  # (N, D)
+        context: Tensor = state @ self.from_state + around + everywhere @ self.from_all
+        return context
 
 
 def read_off(context: Tensor, encoder: AssayEncoder, identity: Tensor) -> Tensor:

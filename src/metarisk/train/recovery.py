@@ -57,7 +57,7 @@ def recovery_figures(
     for name in judged.values:
         ridge = None
         if experiment.pretraining.partners and Assay(name) not in CALLS:
-            ridge = _ridge(learned.values[name], experiment.pretraining.partners)
+            ridge = ridge_weights(learned.values[name], experiment.pretraining.partners)
         rows += _rows(network, judged, hidden, name, "genes", ridge)
     for name in judged.values:
         rows += _rows(network, judged, hide_assay(judged, name), name, "assay", None)
@@ -110,7 +110,7 @@ def _told(network: Reconstructor, judged: Unlabelled, hidden: Mapping[str, Tenso
     return torch.cat([network({assay: table[rows] for assay, table in left.items()})[name] for rows in parts])
 
 
-def _ridge(values: Tensor, partners: int) -> Tensor:
+def ridge_weights(values: Tensor, partners: int) -> Tensor:
     """Weight of each gene (row) in the linear guess of each gene (column), 0 but for its partners, (Ga, Ga).
 
     Ridge regression on the partners alone, from second moments; what is not known stands at 0, the mean.

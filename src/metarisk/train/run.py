@@ -112,7 +112,7 @@ def train_model(
         transform=learned.transform,
         ensemble=learned.ensemble,
         calibration=learned.calibration,
-        training_ids=TrainingIds.of(_all_ids(training), f"{experiment.name}-{experiment.seed}"),
+        training_ids=TrainingIds.of(training_ids_of(training), f"{experiment.name}-{experiment.seed}"),
         provenance=provenance,
         figures=tuple(_json_rows(figures)),
         card=model_card(experiment, provenance, figures, notes),
@@ -196,7 +196,7 @@ def _started_from(cohort: Cohort, start: Start | None) -> dict[str, object]:
     }
 
 
-def _all_ids(cohort: Cohort) -> list[str]:
+def training_ids_of(cohort: Cohort) -> list[str]:
     """Patient ids as they stand here, and as each study of a joined cohort has them."""
     return [*cohort.patient_ids, *own_patient_ids(cohort)]
 
