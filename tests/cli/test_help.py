@@ -12,6 +12,7 @@ from metarisk import __version__
 HEAVY = ("torch", "torch_geometric", "mlflow", "pandas", "numpy", "sklearn", "scipy", "pyarrow", "yaml")
 VERBS = (
     "quickstart",
+    "pretrain",
     "train",
     "search",
     "evaluate",

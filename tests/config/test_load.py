@@ -33,9 +33,9 @@ def refusal(tmp_path: Path) -> Any:
 def test_every_experiment_that_ships_loads_and_names_a_study_file_that_loads(path: Path) -> None:
     experiment = load_experiment(path)
     assert experiment.name
-    study = experiment.cohort.study
-    if study is not None and study.suffix == ".yaml":
-        assert load_study_file(path.parent / study).name
+    for section in (experiment.cohort, *experiment.cohorts):
+        if section.study is not None and section.study.suffix == ".yaml":
+            assert load_study_file(path.parent / section.study).name
 
 
 @pytest.mark.parametrize("path", sorted((CONFIGS / "studies").glob("*.yaml")), ids=lambda path: path.name)
@@ -136,7 +136,7 @@ def test_an_unknown_feature_is_answered_with_those_that_exist(refusal: Any) -> N
 
 
 def test_samples_come_from_a_study_or_a_simulation_and_never_from_both(refusal: Any) -> None:
-    sentence = "an experiment has either cohort.study or a simulation section"
+    sentence = "an experiment has one of cohort.study, cohorts and a simulation section"
     assert sentence in refusal({**SMALL, "cohort": {"study": "here"}})
     assert sentence in refusal({"name": "none"})
 

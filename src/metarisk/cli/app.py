@@ -15,6 +15,7 @@ from metarisk.cli.evaluate import evaluate
 from metarisk.cli.export import export
 from metarisk.cli.fetch import fetch
 from metarisk.cli.ingest import ingest
+from metarisk.cli.pretrain import pretrain
 from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
 from metarisk.cli.refusal import REFUSED, tell_refusal, warning_line
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (quickstart, train, search, evaluate, publish, score, export, validate, ingest, fetch):
+for verb in (quickstart, pretrain, train, search, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
 app.add_typer(topology, name="topology")
 app.add_typer(benchmark, name="benchmark")

@@ -10,11 +10,19 @@ from pydantic import Field, field_validator, model_validator
 from metarisk.config.calibration import CalibrationSection
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.config.network import NetworkSection
+from metarisk.config.pretraining import PretrainingSection
 from metarisk.config.search import SearchSection, check_search
 from metarisk.config.section import Section
 from metarisk.config.training import TrainingSection
 from metarisk.schema.assays import Assay
-from metarisk.schema.clinical import CATEGORICAL, EXTRA, NUMERIC, is_clinical_number, leakage_reason
+from metarisk.schema.clinical import (
+    CATEGORICAL,
+    COHORT,
+    EXTRA,
+    NUMERIC,
+    is_clinical_number,
+    leakage_reason,
+)
 from metarisk.schema.endpoints import SITE_TIMED, SITES, TIMED
 
 _DATED = {**TIMED, **SITE_TIMED}
@@ -33,12 +41,19 @@ class CohortSection(Section):
         Our clinical column -> accepted values, e.g. ``sample_type: [Primary]``.
     one_sample_per_patient
         Keep the first sample of a patient (by sample id), so that no patient counts twice.
+    name
+        What it is called among several cohorts; the study's own name if left out.
+    shares_patients
+        Among several cohorts: its patient ids name the same people as those of the others that say so.
+        Without it a patient of this cohort is nobody else's, whatever the id.
     """
 
     study: Path | None = None
     data_root: Path | None = None
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     one_sample_per_patient: bool = False
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    shares_patients: bool = False
 
 
 class SimulationSection(Section):
@@ -99,7 +114,7 @@ class FeatureSection(Section):
     numeric
         Clinical numbers of the schema, and those that a study declares: ``extra.<name>``.
     categorical
-        Clinical categories.
+        Clinical categories; among several cohorts also ``cohort``, which a new sample does not know.
     min_category_count
         A category with fewer training samples becomes "other".
     numeric_bins
@@ -127,7 +142,7 @@ class FeatureSection(Section):
             reason = leakage_reason(column.removeprefix(EXTRA))
             if reason:
                 raise ValueError(f"{column!r} cannot be a feature: {reason}")
-            if not is_clinical_number(column) and column not in CATEGORICAL:
+            if not is_clinical_number(column) and column not in (*CATEGORICAL, COHORT):
                 raise ValueError(f"{column!r} is not one of {', '.join((*NUMERIC, *CATEGORICAL))}")
         return columns
 
@@ -230,17 +245,19 @@ class TrackingSection(Section):
 
 
 class Experiment(Section):
-    """One complete experiment."""
+    """One complete experiment: samples of one study, of several, or of a simulation."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     description: str = ""
     seed: int = Field(default=0, ge=0, lt=2**31)
     cohort: CohortSection = CohortSection()
+    cohorts: tuple[CohortSection, ...] = ()
     simulation: SimulationSection | None = None
     topology: TopologySection = TopologySection()
     features: FeatureSection = FeatureSection()
     tasks: TaskSection = TaskSection()
     network: NetworkSection = NetworkSection()
+    pretraining: PretrainingSection = PretrainingSection()
     training: TrainingSection = TrainingSection()
     calibration: CalibrationSection = CalibrationSection()
     evaluation: EvaluationSection = EvaluationSection()
@@ -251,12 +268,26 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _one_source_of_samples(self) -> Experiment:
-        if (self.cohort.study is None) == (self.simulation is None):
-            raise ValueError("an experiment has either cohort.study or a simulation section")
+        sources = (self.cohort.study is not None, bool(self.cohorts), self.simulation is not None)
+        if sum(sources) != 1:
+            raise ValueError("an experiment has one of cohort.study, cohorts and a simulation section")
+        if any(section.study is None for section in self.cohorts):
+            raise ValueError("each of cohorts names its study")
+        return self
+
+    @model_validator(mode="after")
+    def _adapters_have_a_rank(self) -> Experiment:
+        asked, rank = self.training.finetune == "adapters", self.network.adapter_rank
+        if asked != (rank > 0):
+            raise ValueError("training.finetune: adapters and network.adapter_rank > 0 go together")
+        if self.training.finetune != "all" and self.training.pretrained is None:
+            raise ValueError(f"training.finetune: {self.training.finetune} needs training.pretrained")
         return self
 
     @model_validator(mode="after")
     def _search_is_possible(self) -> Experiment:
+        if self.search is not None and self.training.pretrained is not None:
+            raise ValueError("a search starts from random weights: add training.pretrained to its best.yaml")
         if self.search is not None:
             check_search(self, self.search, self.training.folds)
         return self

@@ -47,6 +47,9 @@ class NetworkSection(Section):
         pathways; 0 leaves it out. Only where ``therapy_class`` is among the features.
     dropout
         Of the direct path's hidden units and of pathways.
+    adapter_rank
+        Rank of the low-rank maps behind the encoders and each step over states, which start at zero and are
+        what `training.finetune: adapters` fits; 0 has none.
     graph
         Run the graph path at all; False is the no-graph control.
     """
@@ -64,6 +67,7 @@ class NetworkSection(Section):
     site_rank: int = Field(default=0, ge=0, le=64)
     therapy_width: int = Field(default=0, ge=0, le=16)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)
+    adapter_rank: int = Field(default=0, ge=0, le=64)
     graph: bool = True
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -29,6 +30,12 @@ class TrainingSection(Section):
     direct_prior, graph_prior
         Standard deviation that a weight is thought to have before anything is seen, of the direct path and of
         the graph path: the penalty is the Gaussian prior of that width, so it fades as samples come.
+    pretrained
+        Folder that `metarisk pretrain` wrote, whose graph body the fit starts from; relative to this
+        configuration. From scratch if left out.
+    finetune
+        What of a pretrained network is fitted: ``all``; ``adapters``, low-rank maps inside its body, and all
+        outside it; ``heads``, only what is outside its body.
     device
         ``auto`` takes CUDA where there is one.
     precision
@@ -50,6 +57,8 @@ class TrainingSection(Section):
     direct_prior: float = Field(default=1.0, gt=0.0)
     graph_prior: float = Field(default=0.5, gt=0.0)
     assay_dropout: float = Field(default=0.1, ge=0.0, lt=1.0)
+    pretrained: Path | None = None
+    finetune: Literal["all", "adapters", "heads"] = "all"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bf16"] = "float32"
     checkpoint_every: int = Field(default=1, ge=1)

@@ -40,6 +40,13 @@ def digest_of(cohort: Cohort, source: object) -> str:
     return digest.hexdigest()
 
 
+def digest_of_text(value: object) -> str:
+    """SHA-256, hexadecimal, of a plain value as JSON has it."""
+    digest = hashlib.sha256()
+    _add_text(digest, value)
+    return digest.hexdigest()
+
+
 def _add_text(digest: hashlib._Hash, value: object) -> None:
     digest.update(json.dumps(value, default=str).encode() + b"\0")
 

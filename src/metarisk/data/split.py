@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.data.cohort import Cohort
+from metarisk.data.union import own_patient_ids
 from metarisk.errors import InputError
 
 _BITS = 53  # as many as a float64 holds exactly
@@ -47,6 +48,8 @@ def patient_fraction(patient_ids: NDArray[np.str_], salt: str) -> NDArray[np.flo
 def holdout(cohort: Cohort, fraction: float, salt: str) -> Split:
     """Keep a fraction of the patients apart.
 
+    A patient is known by the id that the study has, so that joining cohorts moves nobody to the other side.
+
     Parameters
     ----------
     fraction
@@ -59,7 +62,7 @@ def holdout(cohort: Cohort, fraction: float, salt: str) -> Split:
     InputError
         If one of the two sides has no patient.
     """
-    tested = patient_fraction(cohort.patient_ids, salt) < fraction
+    tested = patient_fraction(own_patient_ids(cohort), salt) < fraction
     if tested.all() or not tested.any():
         raise InputError(
             f"{len(cohort)} samples with a test fraction of {fraction:g} leave one side of the split empty",

@@ -17,6 +17,7 @@ from metarisk.files import written
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
+    from metarisk.models.pretrained import Start
     from metarisk.pathways.topology import Topology
     from metarisk.train.crossvalidate import OuterSplit, Round
 
@@ -64,6 +65,7 @@ class Bench:
     experiment: Experiment
     cohort: Cohort
     topology: Topology
+    start: Start | None = None
 
     @classmethod
     def open(cls, config: Path, data_root: Path | None) -> Bench:
@@ -74,13 +76,17 @@ class Bench:
         MetariskError
             If the configuration, the study or the topology cannot be used.
         """
-        from metarisk.jobs.source import read_experiment_cohort, read_experiment_topology
+        from metarisk.jobs.source import (
+            read_experiment_cohort,
+            read_experiment_start,
+            read_experiment_topology,
+        )
 
         experiment = load_experiment(config)
         base = config.resolve().parent
         topology = read_experiment_topology(experiment.topology, base=base)
         cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
-        return cls(experiment, cohort, topology)
+        return cls(experiment, cohort, topology, read_experiment_start(experiment, base=base))
 
     @cached_property
     def split(self) -> OuterSplit:
@@ -95,7 +101,8 @@ class Bench:
 
         known: tuple[int, Round] | None = self.__dict__.get("_last")
         if known is None or known[0] != part:
-            known = part, Round.of(self.cohort, self.topology, self.experiment, self.split.split(part))
+            split = self.split.split(part)
+            known = part, Round.of(self.cohort, self.topology, self.experiment, split, self.start)
             self.__dict__["_last"] = known
         return known[1]
 

@@ -19,6 +19,7 @@ from metarisk.jobs.drawings import DRAWN, Curves, check_drawings, tell_drawings
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
+    from metarisk.models.pretrained import Start
     from metarisk.pathways.topology import Topology
     from metarisk.tracking.run import Run
     from metarisk.train.fit import Epoch
@@ -101,7 +102,11 @@ def train(
     MetariskError
         If the configuration, the study or the output folder cannot be used; nothing is left half-written.
     """
-    from metarisk.jobs.source import read_experiment_cohort, read_experiment_topology
+    from metarisk.jobs.source import (
+        read_experiment_cohort,
+        read_experiment_start,
+        read_experiment_topology,
+    )
     from metarisk.train.checkpoint import join_checkpoints
     from metarisk.train.processes import is_first, wait_for_all
     from metarisk.train.run import fit_networks
@@ -112,15 +117,18 @@ def train(
     if is_first():
         _check_output(output)
     base = config.resolve().parent
+    start = read_experiment_start(experiment, base=base)
     on_progress("reading", 0, 1)
     topology = read_experiment_topology(experiment.topology, base=base)
     cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
     on_progress("reading", 1, 1)
     if is_first():
-        return train_tracked(experiment, cohort, topology, output=output, on_progress=on_progress)[0]
+        return train_tracked(
+            experiment, cohort, topology, output=output, on_progress=on_progress, start=start
+        )[0]
     wait_for_all()  # the first process has opened the checkpoints
-    checkpoints = join_checkpoints(out / CHECKPOINTS, basis_of(experiment, cohort, topology))
-    fit_networks(experiment, cohort, topology, lambda model, epoch: None, checkpoints)
+    checkpoints = join_checkpoints(out / CHECKPOINTS, basis_of(experiment, cohort, topology, start))
+    fit_networks(experiment, cohort, topology, lambda model, epoch: None, checkpoints, start)
     return None
 
 
@@ -131,6 +139,7 @@ def train_tracked(
     *,
     output: Output,
     on_progress: OnProgress,
+    start: Start | None = None,
 ) -> tuple[TrainResult, Trained]:
     """Train on a cohort at hand, inside a tracked run; see `train`."""
     from metarisk.models.bundle import save_bundle
@@ -144,14 +153,14 @@ def train_tracked(
     resumed = output.resume and holds_members(kept)
     if not output.resume:
         drop_checkpoints(kept)
-    checkpoints = open_checkpoints(kept, basis_of(experiment, cohort, topology))
+    checkpoints = open_checkpoints(kept, basis_of(experiment, cohort, topology, start))
     wait_for_all()
     uri = experiment.tracking.uri or default_uri(out)
     with open_run(experiment.tracking, uri=uri, name=experiment.name, spool=out) as run:
         run.params(flat_settings(experiment))
         curves: Curves = {}
         report = _reporter(experiment, run, on_progress, curves)
-        trained = train_model(experiment, cohort, topology, report, checkpoints)
+        trained = train_model(experiment, cohort, topology, report, checkpoints, start)
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=output.overwrite or resumed)
         hashes = provenance_hashes(trained, bundle.sha256)
         run.tags(hashes)
@@ -182,13 +191,16 @@ def _check_output(output: Output) -> None:
     check_drawings(output.folder / DRAWN)
 
 
-def basis_of(experiment: Experiment, cohort: Cohort, topology: Topology) -> dict[str, str]:
+def basis_of(
+    experiment: Experiment, cohort: Cohort, topology: Topology, start: Start | None = None
+) -> dict[str, str]:
     """Everything that the weights rest on, by name: settings, hashes of data and topology, our version."""
     settings = {
         key: value for key, value in flat_settings(experiment).items() if not key.startswith(AFTERWARDS)
     }
     hashes = {"cohort_sha256": cohort.content_sha256(), "topology_sha256": topology.sha256}
-    return {**settings, **hashes, "metarisk": __version__}
+    before = {} if start is None else {"pretrained_sha256": start.pretrained.sha256}
+    return {**settings, **hashes, **before, "metarisk": __version__}
 
 
 def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from metarisk.config.network import NetworkSection
+from metarisk.nn.adapters import make_adapter
 from metarisk.nn.direct import DirectPath, FlatDesign, FlatEmbedding
 from metarisk.nn.encoders import OFF_GRAPH, AssayEncoder, encode
 from metarisk.nn.heads import (
@@ -27,6 +28,9 @@ from metarisk.nn.pooling import PathwayPooling
 from metarisk.nn.propagation import RelationalPropagation
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
+
+if TYPE_CHECKING:
+    from metarisk.models.pretrained import Start
 
 THERAPY, RESPONSE = "therapy_class", "response"
 
@@ -54,6 +58,8 @@ class NetworkPlan:
         Quantile edges of those numbers, shape (numbers, bins + 1).
     categories
         Clinical category -> flat columns of its levels.
+    start
+        Pretrained body that a network begins with; random weights if None.
     """
 
     section: NetworkSection
@@ -65,6 +71,7 @@ class NetworkPlan:
     number_columns: tuple[int, ...]
     edges: NDArray[np.float32]
     categories: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    start: Start | None = None
 
     @property
     def flat_design(self) -> FlatDesign:
@@ -111,18 +118,29 @@ class GeneStates(nn.Module):
         self.states = nn.ModuleList(
             RelationalPropagation(topology, width) for _ in range(section.state_layers)
         )
+        self.adapters = nn.ModuleList(
+            make_adapter(width, section.adapter_rank) for _ in range(1 + section.state_layers)
+        )
         self.pooling = PathwayPooling(topology, width)
 
     def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
         """State of each pathway, assay -> (N, Ga, C), to (P, N, D)."""
+        pathways: Tensor = self.pooling(self.gene_states(assays, self.identities()))  # (P, N, D)
+        return pathways
+
+    def identities(self) -> Tensor:
+        """Identity of each gene after its walk over the graph, shape (G, D)."""
         identity = self.identity[:, None, :]  # (G, 1, D)
         for layer in self.effects:
             identity = layer(identity)
-        state = encode(_read(self.encoders, assays), identity[:, 0])  # (G, N, D)
-        for layer in self.states:
-            state = layer(state)
-        pathways: Tensor = self.pooling(state)  # (P, N, D)
-        return pathways
+        return identity[:, 0]
+
+    def gene_states(self, assays: Mapping[str, Tensor], identity: Tensor) -> Tensor:
+        """State of each gene after message passing, assay -> (N, Ga, C), to (G, N, D)."""
+        state: Tensor = self.adapters[0](encode(_read(self.encoders, assays), identity))  # (G, N, D)
+        for layer, adapter in zip(self.states, self.adapters[1:], strict=True):
+            state = adapter(layer(state))
+        return state
 
 
 class SignatureStates(nn.Module):
@@ -250,6 +268,10 @@ class Network(nn.Module):
         self.baselines = HazardBaselines(layout)
         # How much a "no" and a "yes" of each yes / no endpoint count while learning, (2, B); None: the same.
         self.register_buffer("class_weight", None, persistent=False)
+        # Where the prior of a weight has its centre, if not at zero.
+        self.prior_centres: dict[str, Tensor] = {}
+        if plan.start is not None:
+            plan.start.begin(self, topology)
 
     def forward(self, assays: Mapping[str, Tensor], flat: Tensor) -> Answer:
         """Answer every question for every sample: the mean of the copies' log odds.

@@ -50,6 +50,9 @@ CATEGORICAL: tuple[str, ...] = (
     "panel",
 )
 
+# Which of several joined cohorts a sample is of; only `metarisk.data.union` writes it.
+COHORT = "cohort"
+
 # A number that a study declares beyond these is called extra.<name>, and is checked where it is read.
 EXTRA = "extra."
 

@@ -155,6 +155,7 @@ def _permuted(ours: Lesson) -> Lesson:
     taught = TrainingSet.of(
         replace(cohort, endpoints=endpoints), ours.topology, ours.training_set.layout, experiment
     )
+    taught = replace(taught, start=ours.training_set.start)
     return ours._replace(training_set=taught, experiment=experiment.model_copy(update={"training": training}))
 
 

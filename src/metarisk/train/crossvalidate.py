@@ -17,6 +17,7 @@ from metarisk.data.cohort import Cohort
 from metarisk.data.split import Split, patient_folds
 from metarisk.errors import ConfigError
 from metarisk.features.batch import Batch
+from metarisk.models.pretrained import Start
 from metarisk.pathways.topology import Topology
 from metarisk.schema.endpoints import event_column, time_column
 from metarisk.train.code import code_sha256
@@ -90,9 +91,16 @@ class Round:
     experiment: Experiment
 
     @classmethod
-    def of(cls, cohort: Cohort, topology: Topology, experiment: Experiment, split: Split) -> Round:
+    def of(
+        cls,
+        cohort: Cohort,
+        topology: Topology,
+        experiment: Experiment,
+        split: Split,
+        start: Start | None = None,
+    ) -> Round:
         """Prepare the training side; raises `ConfigError` where it can answer no question."""
-        prepared = prepare(cohort.take(split.train_rows), topology, experiment)
+        prepared = prepare(cohort.take(split.train_rows), topology, experiment, start)
         return cls(prepared, cohort.take(split.test_rows), experiment)
 
     def answers(self, model: str, on_epoch: OnEpoch) -> Answers:
@@ -134,7 +142,9 @@ class Round:
             experiment.tasks,
             experiment.calibration,
         )
+        start = training_set.start
         yield [
+            None if start is None else start.pretrained.sha256,
             code_sha256(*NETWORK_CODE),
             graph.sha256,
             *(section.model_dump(mode="json") for section in sections),

@@ -20,6 +20,7 @@ from metarisk.models.calibration import Calibration, calibration_in_words, fit_c
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.network import Network
 from metarisk.models.planning import fit_flat, plan_network
+from metarisk.models.pretrained import Start
 from metarisk.models.set_fitting import HeldOutSamples, fit_sets, sets_in_words
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
@@ -56,6 +57,8 @@ class TrainingSet:
         What it made of them.
     layout
         The questions they can answer.
+    start
+        Pretrained body that networks begin with.
     """
 
     cohort: Cohort
@@ -63,6 +66,7 @@ class TrainingSet:
     batch: Batch
     targets: Targets
     layout: TaskLayout
+    start: Start | None = None
 
     @classmethod
     def of(
@@ -99,6 +103,7 @@ def learn(
     training = experiment.training
     flat = fit_flat(training_set.batch.flat, training_set.transform, experiment.features.numeric_bins)
     plan = plan_network(experiment.network, training_set.layout, training_set.transform, topology, flat)
+    plan = replace(plan, start=training_set.start)
     data = to_device(training_set.batch, training_set.targets, choose_device(training.device))
     teams = make_teams(training.processes_per_member)
     shares = [share._replace(team=teams.team) for share in _shares(training_set, experiment, checkpoints)]

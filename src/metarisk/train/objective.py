@@ -80,15 +80,19 @@ def class_weights(rate: Tensor, imbalance: str) -> Tensor | None:
 def prior_penalty(network: Network, training: TrainingSection) -> Tensor:
     """Negative log density of the weights under their Gaussian priors, up to a constant; a scalar.
 
-    Base rates, gates and hazard baselines are free.
+    Base rates, gates and hazard baselines are free. Pretrained weights have their prior around the values
+    they began with (Li, Grandvalet and Davoine, Explicit Inductive Bias for Transfer Learning with
+    Convolutional Networks, 2018).
     """
     total = torch.zeros((), device=network.bias.device)
     for name, parameter in network.named_parameters():
         if name in {"bias", "gate"} or name.startswith("baselines."):
             continue
         width = training.direct_prior if name.startswith("direct.") else training.graph_prior
+        centre = network.prior_centres.get(name)
+        away = parameter if centre is None else parameter - centre.to(parameter.device)
         # Copies share one prior as they share one likelihood: the mean of theirs.
-        total = total + parameter.square().sum() / (2.0 * width**2 * copies_of(name, parameter))
+        total = total + away.square().sum() / (2.0 * width**2 * copies_of(name, parameter))
     return total
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -12,11 +13,13 @@ import pandas as pd
 from metarisk.config.experiment import CohortSection, Experiment, FeatureSection
 from metarisk.data.cohort import Cohort
 from metarisk.data.split import holdout
+from metarisk.data.union import own_patient_ids, strictest_licence
 from metarisk.errors import InputError
 from metarisk.features.columns import nodes_of
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.models.network import levels_on_graph
+from metarisk.models.pretrained import Start
 from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
@@ -98,6 +101,7 @@ def train_model(
     topology: Topology,
     on_epoch: OnModelEpoch,
     checkpoints: Checkpoints | None = None,
+    start: Start | None = None,
 ) -> Trained:
     """Hold patients out, learn on the others, judge beside the controls.
 
@@ -113,6 +117,8 @@ def train_model(
         Told the model's name and what each epoch gave.
     checkpoints
         Where members are kept from epoch to epoch; nowhere if None.
+    start
+        Pretrained body that every network with a graph begins with.
 
     Raises
     ------
@@ -121,7 +127,7 @@ def train_model(
     ResourceError
         If memory does not suffice for a single sample, or another process is gone.
     """
-    fitted = fit_networks(experiment, cohort, topology, on_epoch, checkpoints)
+    fitted = fit_networks(experiment, cohort, topology, on_epoch, checkpoints, start)
     training_set, test, ours = fitted.training_set, fitted.test, fitted.learned[OURS]
     batch = training_set.transform.apply(test)
     answered = probabilities_of(ours, batch, experiment)
@@ -138,14 +144,16 @@ def train_model(
     figures = joined(held_out_figures(models, *judged_on), coverage_figures(answered, *judged_on))
     figures = with_graph_shares(figures, ours.ensemble, batch, experiment.tasks.horizons_days)
     notes = (*fitted.notes, *graph_share_note(figures))
-    provenance = _provenance(cohort, training_set.cohort, test)
+    provenance = {**_provenance(cohort, training_set.cohort, test), **_started_from(cohort, start)}
     bundle = ModelBundle(
         experiment=experiment,
         topology=fitted.topology,
         transform=ours.transform,
         ensemble=ours.ensemble,
         calibration=ours.calibration,
-        training_ids=TrainingIds.of(training_set.cohort.patient_ids, f"{experiment.name}-{experiment.seed}"),
+        training_ids=TrainingIds.of(
+            training_ids_of(training_set.cohort), f"{experiment.name}-{experiment.seed}"
+        ),
         provenance=provenance,
         figures=tuple(_json_rows(figures)),
         card=model_card(experiment, provenance, figures, notes),
@@ -159,6 +167,7 @@ def fit_networks(
     topology: Topology,
     on_epoch: OnModelEpoch,
     checkpoints: Checkpoints | None = None,
+    start: Start | None = None,
 ) -> Fitted:
     """Fit ours and the controls that are networks: all that several processes do together; see `train_model`.
 
@@ -166,7 +175,7 @@ def fit_networks(
     """
     split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
     training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
-    training_set, topology, notes = prepare(training, topology, experiment)
+    training_set, topology, notes = prepare(training, topology, experiment, start)
     ours = Lesson(training_set, topology, experiment)
     networks = [name for name in experiment.evaluation.controls if name not in BASELINES]
     learned = {
@@ -201,8 +210,10 @@ class Prepared(NamedTuple):
     notes: tuple[str, ...]
 
 
-def prepare(training: Cohort, topology: Topology, experiment: Experiment) -> Prepared:
-    """Questions, graph and features of training patients; nothing else is looked at.
+def prepare(
+    training: Cohort, topology: Topology, experiment: Experiment, start: Start | None = None
+) -> Prepared:
+    """Questions, graph and features of training patients, and nothing else; a body to begin with.
 
     Raises
     ------
@@ -215,7 +226,10 @@ def prepare(training: Cohort, topology: Topology, experiment: Experiment) -> Pre
         topology, report = prune_to(topology, genes)
         lost = report.genes_kept < report.genes_before
         notes = (*notes, *report.lines()) if lost else notes
-    return Prepared(TrainingSet.of(training, topology, layout, experiment), topology, notes)
+    training_set = replace(TrainingSet.of(training, topology, layout, experiment), start=start)
+    if start is not None:
+        notes = (*notes, start.pretrained.note(topology))
+    return Prepared(training_set, topology, notes)
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
@@ -278,6 +292,25 @@ def _provenance(cohort: Cohort, training: Cohort, test: Cohort) -> dict[str, obj
         "held_out_samples": len(test),
         "held_out_patients": len(np.unique(test.patient_ids)),
     }
+
+
+def _started_from(cohort: Cohort, start: Start | None) -> dict[str, object]:
+    """What pretraining adds to where a model comes from: its hash, its cohort, and terms that bind both."""
+    if start is None:
+        return {}
+    before, ours = start.pretrained.provenance, cohort.provenance.licence
+    strictest = strictest_licence([ours, str(before["licence"])])
+    return {
+        "licence": f"{strictest} (labelled: {ours}; pretraining: {before['licence']})",
+        "pretrained_sha256": start.pretrained.sha256,
+        "pretrained_study": before["study"],
+        "finetune": start.finetune,
+    }
+
+
+def training_ids_of(cohort: Cohort) -> list[str]:
+    """Patient ids as they stand here, and as each study of a joined cohort has them."""
+    return [*cohort.patient_ids, *own_patient_ids(cohort)]
 
 
 def _json_rows(figures: pd.DataFrame) -> list[dict[str, object]]:
