@@ -19,6 +19,10 @@ FREE = ("features", "network", "training")  # sections whose settings may be sea
 FIXED = {
     "evaluation": "it says which patients judge the result, and those must not be chosen to suit it",
     "cohort": "other patients are another question",
+    "cohorts": "other patients are another question",
+    "pretraining": "it is a job of its own",
+    "training.pretrained": "a search starts from random weights",
+    "training.finetune": "a search starts from random weights",
     "simulation": "other patients are another question",
     "tasks": "losses of different questions cannot be compared",
     "seed": "a lucky seed is no setting",
