@@ -24,7 +24,7 @@ from metarisk.models.pretrained import Pretrained
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
-from metarisk.train.fit import GRADIENT_NORM, Epoch
+from metarisk.train.fit import Epoch
 from metarisk.train.masking import Unlabelled, hide, unlabelled_of
 from metarisk.train.reconstructor import Reconstructor
 from metarisk.train.recovery import recovery_figures
@@ -32,6 +32,7 @@ from metarisk.train.run import HOLDOUT_SALT, measured_genes
 
 NO_QUESTIONS = TaskLayout((), {}, {})
 STOPPING_SALT = "metarisk-pretraining"
+GRADIENT_NORM = 1.0
 
 
 class Recovered(NamedTuple):
