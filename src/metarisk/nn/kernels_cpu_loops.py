@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -21,9 +22,9 @@ CONTRACT = ("contract",)  # a product and a sum may be one instruction; nothing 
 def _compiled(function: Callable[..., Any]) -> Any:
     """Machine code, kept on disk where a folder for it can be written."""
     try:
-        return njit(function, nogil=True, cache=True)
+        return njit(function, nogil=True, cache=True, fastmath=set(CONTRACT), error_model="numpy")
     except RuntimeError:  # no folder: compiled again in each process
-        return njit(function, nogil=True)
+        return njit(function, nogil=True, fastmath=set(CONTRACT), error_model="numpy")
 
 
 def _vector(context: Any, builder: Any, kind: Any, array: Any, place: Any) -> Any:
@@ -225,3 +226,26 @@ def give_back_blocks(
             _copy(state, 0, sender, row * sender.shape[1] + start, width)
             _give_back_row(total, gradient, state, scales, packed, wire, col, value, begin, end)
             _copy(change, row * change.shape[1] + start, total, 0, width)
+
+
+@_compiled
+def add_tanh_to(state: Any, change: Any, moved: Any, tangent: Any) -> None:
+    """Set moved to state + tanh(change), and tangent to tanh(change) unless it is empty; float32, flat.
+
+    tanh is x P(x^2) / Q(x^2) on -9 .. 9, beyond which it is one in single precision. The coefficients, in
+    powers of (x / 9)^2, were fitted for this file by least squares on the relative error, reweighted until
+    it was level: 6.4e-8 at most.
+    """
+    one = np.float32(1)
+    for i in range(len(state)):
+        v = max(min(change[i] / np.float32(9), one), -one)  # in this order NaN stays NaN
+        t = v * v
+        above = np.float32(-4.980337142944336) + np.float32(0.5778980851173401) * t
+        above = np.float32(172.67843627929688) + (np.float32(44.46503448486328) + above * t) * t
+        above = np.float32(8.999999046325684) + (np.float32(94.20649719238281) + above * t) * t
+        below = np.float32(156.00889587402344) + np.float32(121.4712600708008) * t
+        below = one + (np.float32(37.46736145019531) + below * t) * t
+        squashed = max(min(v * above / below, one), -one)
+        moved[i] = state[i] + squashed
+        if len(tangent):
+            tangent[i] = squashed

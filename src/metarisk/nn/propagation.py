@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from metarisk.nn.segments import Edges
+from metarisk.nn.squash import add_tanh
 from metarisk.nn.wired_sum import WiredSum
 from metarisk.pathways.topology import RELATIONS, Topology
 
@@ -59,8 +60,7 @@ class RelationalPropagation(nn.Module):
         if not self.names:
             return state
         message = self.neighbours(state, self.relation_weight)  # (G, N, D)
-        moved: Tensor = state + self.mix(message).tanh_()
-        return moved
+        return add_tanh(state, self.mix(message))
 
 
 class _Wire(NamedTuple):

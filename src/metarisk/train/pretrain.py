@@ -33,7 +33,6 @@ from metarisk.train.step import GRADIENT_NORM
 
 NO_QUESTIONS = TaskLayout((), {}, {})
 STOPPING_SALT = "metarisk-pretraining"
-GRADIENT_NORM = 1.0
 
 
 class Recovered(NamedTuple):
