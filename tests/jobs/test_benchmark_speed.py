@@ -77,7 +77,7 @@ def test_a_straight_line_has_slope_one_and_a_square_two() -> None:
 
 @pytest.mark.slow
 def test_the_tables_say_what_ran_and_each_formulation_has_a_row(tmp_path: Path) -> None:
-    plan = SpeedPlan(sizes=((60, 200),), batches=(4,), width=8, runs=1)
+    plan = SpeedPlan(sizes=((60, 200),), batches=(4,), width=8, runs=1, scaling_genes=120)
     rows, scaling = benchmark_speed(tmp_path / "speed", plan)
     assert [row.formulation for row in rows] == list(FORMULATIONS)
     assert all(row.scored_per_cpu_s > 0 and row.trained_per_cpu_s > 0 for row in rows)

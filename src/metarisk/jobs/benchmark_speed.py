@@ -37,6 +37,8 @@ class SpeedPlan(NamedTuple):
         Of each measurement; fewer where one would take over `LONGEST_S` seconds in all.
     seed
         Of graphs, weights and inputs.
+    scaling_genes
+        Genes of the graphs on which growth is measured.
     """
 
     sizes: Sequence[tuple[int, int]] = SIZES
@@ -44,6 +46,7 @@ class SpeedPlan(NamedTuple):
     width: int = 32
     runs: int = 7
     seed: int = 0
+    scaling_genes: int = 5_000
 
     @property
     def command(self) -> str:
@@ -135,7 +138,9 @@ def benchmark_speed(
             rows.append(_measured(Speed(name, genes, edges, batch, plan.width), plan.runs, plan.seed))
         on_progress("how our cost grows", len(cases), len(cases) + 1)
         told = with_ratios(rows)
-        scaling = in_own_process(measure_scaling, plan.seed, on_progress=_silent, stage="scaling").result
+        scaling = in_own_process(
+            measure_scaling, plan.seed, plan.scaling_genes, on_progress=_silent, stage="scaling"
+        ).result
         tables = {TABLE: (Speed._fields, told), SCALING: (("what", "value", "means"), scaling)}
         for name, (columns, content) in tables.items():
             (draft / name).write_text(as_table(columns, content, plan.command), encoding="utf-8")
