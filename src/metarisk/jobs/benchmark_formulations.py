@@ -100,44 +100,36 @@ class TorchCsr(nn.Module):
         return self
 
 
-class ScatterAdd(nn.Module):
-    """Gather every edge's message and scatter it, genes first: an (E, N, D) tensor."""
+class EdgeMessages(nn.Module):
+    """Every edge's message for every sample in memory: (E, N, D), or samples first (N, E, D).
+
+    Genes first, (G, N, D) to (G, N, D), the messages are scattered; samples first, (N, G, D) to (N, G, D),
+    they are added by index.
+    """
 
     source: Tensor
     target: Tensor
     value: Tensor
 
-    def __init__(self, topology: Topology, width: int, samples: int) -> None:
+    def __init__(self, topology: Topology, width: int, samples: int, *, samples_first: bool) -> None:
         super().__init__()
         del samples
-        _keep_edges(self, topology)
+        self.samples_first = samples_first
+        for name, end in (("source", topology.source), ("target", topology.target)):
+            self.register_buffer(name, torch.from_numpy(end.astype(np.int64)), persistent=False)
+        self.register_buffer("value", torch.from_numpy(edge_values(topology)), persistent=False)
         self.tail = _Tail(width)
 
     def forward(self, state: Tensor) -> Tensor:
         """One step."""
-        message = state[self.source] * self.value[:, None, None].to(state.dtype)  # (E, N, D)
-        receiver = self.target[:, None, None].expand_as(message)
-        moved: Tensor = self.tail(state, torch.zeros_like(state).scatter_add(0, receiver, message))
-        return moved
-
-
-class DenseEdge(nn.Module):
-    """Samples first; every sample's messages along every edge lie in one (N, E, D) tensor."""
-
-    source: Tensor
-    target: Tensor
-    value: Tensor
-
-    def __init__(self, topology: Topology, width: int, samples: int) -> None:
-        super().__init__()
-        del samples
-        _keep_edges(self, topology)
-        self.tail = _Tail(width)
-
-    def forward(self, state: Tensor) -> Tensor:
-        """One step, (N, G, D) to (N, G, D)."""
-        message = state[:, self.source] * self.value[:, None].to(state.dtype)  # (N, E, D)
-        moved: Tensor = self.tail(state, torch.zeros_like(state).index_add(1, self.target, message))
+        value = self.value.to(state.dtype)
+        heard = torch.zeros_like(state)
+        if self.samples_first:
+            heard = heard.index_add(1, self.target, state[:, self.source] * value[:, None])
+        else:
+            message = state[self.source] * value[:, None, None]
+            heard = heard.scatter_add(0, self.target[:, None, None].expand_as(message), message)
+        moved: Tensor = self.tail(state, heard)
         return moved
 
 
@@ -180,12 +172,6 @@ def edge_values(topology: Topology) -> NDArray[np.float32]:
     return value
 
 
-def _keep_edges(module: nn.Module, topology: Topology) -> None:
-    for name, end in (("source", topology.source), ("target", topology.target)):
-        module.register_buffer(name, torch.from_numpy(end.astype(np.int64)), persistent=False)
-    module.register_buffer("value", torch.from_numpy(edge_values(topology)), persistent=False)
-
-
 def _convolutions() -> Mapping[str, Callable[..., nn.Module]]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=DeprecationWarning)
@@ -200,8 +186,8 @@ FORMULATIONS: Mapping[str, Build] = {
     OURS: lambda topology, width, samples: RelationalPropagation(topology, width),
     ONE_WIRE: OneWire,
     "torch CSR": TorchCsr,
-    "scatter_add": ScatterAdd,
-    DENSE_EDGE: DenseEdge,
+    "scatter_add": lambda *of: EdgeMessages(*of, samples_first=False),
+    DENSE_EDGE: lambda *of: EdgeMessages(*of, samples_first=True),
     "GCNConv, batch of copies": lambda *of: BatchOfCopies(*of, relational=False),
     "RGCNConv, batch of copies": lambda *of: BatchOfCopies(*of, relational=True),
 }
