@@ -108,14 +108,14 @@ def test_the_auroc_is_that_of_scikit_learn_averaged_over_targets(
 def test_settings_of_the_features_are_fitted_again_for_each_trial(make: Any) -> None:
     space = {"features.direct_genes": {"low": 1, "high": 20}}
     ground = ground_for(make, space=space)
-    assert ground.prepared is None
+    assert ground.ready is None
     few, many = (
         judge(ground, with_settings(ground.experiment, {"features.direct_genes": number}), lambda _: None)
         for number in (1, 20)
     )
     assert few != many
     usual = ground_for(make)
-    assert usual.prepared is not None
+    assert usual.ready is not None
     assert judge(usual, ground.experiment, lambda _: None) == many
 
 

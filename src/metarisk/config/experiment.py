@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Literal
 
@@ -265,6 +266,11 @@ class Experiment(Section):
     tracking: TrackingSection = TrackingSection()
     # Left out of what is written where there is none, so that hashes of experiments stay what they were.
     search: SearchSection | None = Field(default=None, exclude_if=lambda search: search is None)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of every setting, hexadecimal."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @model_validator(mode="after")
     def _one_source_of_samples(self) -> Experiment:

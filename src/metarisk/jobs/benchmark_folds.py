@@ -18,6 +18,7 @@ import pandas as pd
 from metarisk.errors import ConfigError, MetariskError, OutputError
 from metarisk.files import written
 from metarisk.jobs.fold_parts import PARTS, Bench, FoldPart, Pair, fit_part, read_part
+from metarisk.jobs.train import write_figures
 
 if TYPE_CHECKING:
     from metarisk.train.figures import Answers
@@ -113,7 +114,7 @@ def benchmark_folds(
     figures, verdicts = _compare(bench, parts, on_progress)
     wall = time.perf_counter() - started
     command = f"metarisk benchmark folds {config.name} --out {out.name} --workers {workers}"
-    _write_table(figures, _heading(bench, command, parts, wall), out / TABLE)
+    write_figures(figures, out / TABLE, _heading(bench, command, parts, wall), numbers="%.4g")
     figure = _draw(figures, out / FIGURE)
     return FoldsResult(figures, verdicts, out / TABLE, figure, tuple(parts), notes, wall)
 
@@ -222,8 +223,6 @@ def _compare(
 
 def _heading(bench: Bench, command: str, parts: Sequence[FoldPart], wall_s: float) -> dict[str, str]:
     """What the table rests on, and what it took."""
-    import hashlib
-
     experiment = bench.experiment
     spent: dict[str, float] = {}
     for part in parts:
@@ -235,7 +234,7 @@ def _heading(bench: Bench, command: str, parts: Sequence[FoldPart], wall_s: floa
         "seed": str(experiment.seed),
         "cohort_sha256": bench.cohort.content_sha256(),
         "topology_sha256": bench.topology.sha256,
-        "config_sha256": hashlib.sha256(experiment.model_dump_json().encode()).hexdigest(),
+        "config_sha256": experiment.sha256,
         "samples": str(len(bench.cohort)),
         "wall_seconds": f"{wall_s:.0f} in this run",
         "parts": f"{len(parts)}, {sum(part.kept for part in parts)} of them kept from earlier runs",
@@ -246,13 +245,6 @@ def _heading(bench: Bench, command: str, parts: Sequence[FoldPart], wall_s: floa
         "auroc": "of pairs of patients held out in one fold, folds averaged by their cases",
         "difference": "model - versus on the same patients; p_holm over all questions, pooled and within",
     }
-
-
-def _write_table(figures: pd.DataFrame, heading: dict[str, str], path: Path) -> None:
-    lines = [f"# {key}: {value}\n" for key, value in heading.items()]
-    table = figures.to_csv(sep="\t", index=False, float_format="%.4g", lineterminator="\n")
-    with written(path) as draft:
-        draft.write_text("".join(lines) + table, encoding="utf-8")
 
 
 def _draw(figures: pd.DataFrame, path: Path) -> Path | None:

@@ -241,10 +241,9 @@ def _counter(stage: str, of: int, on_progress: OnProgress) -> Tell:
 
 def _with_hashes(table: str, found: Found, topology: Topology, size: Size, seed: int) -> str:
     """The table with hashes of what it rests on after its command."""
-    settings = size.experiment(seed).model_dump_json().encode()
     hashes = {
         "topology": topology.sha256,
-        "experiment of the first seed": hashlib.sha256(settings).hexdigest(),
+        "experiment of the first seed": size.experiment(seed).sha256,
         "cohorts": found.cohorts_sha256,
     }
     command, rest = table.split("\n", 1)

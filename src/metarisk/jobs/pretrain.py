@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,7 +103,7 @@ def pretrain(
         recovered = pretrain_model(experiment, cohort, topology, report)
         saved = save_pretrained(recovered.pretrained, out / BODY, overwrite=overwrite)
         hashes = {
-            "config_sha256": hashlib.sha256(experiment.model_dump_json().encode()).hexdigest(),
+            "config_sha256": experiment.sha256,
             **{name: str(value) for name, value in saved.provenance.items() if name.endswith("sha256")},
             "pretrained_sha256": saved.sha256,
         }

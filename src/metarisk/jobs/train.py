@@ -203,10 +203,12 @@ def basis_of(
     return {**settings, **hashes, **before, "metarisk": __version__}
 
 
-def write_figures(figures: pd.DataFrame, path: Path, heading: dict[str, str]) -> None:
-    """Write held-out figures as a table; its first lines say what they rest on."""
+def write_figures(
+    figures: pd.DataFrame, path: Path, heading: dict[str, str], *, numbers: str = "%.4f"
+) -> None:
+    """Write figures as a table whose first lines say what they rest on; ``numbers`` is their format."""
     lines = [f"# {key}: {value}\n" for key, value in heading.items()]
-    table = figures.to_csv(sep="\t", index=False, float_format="%.4f", lineterminator="\n")
+    table = figures.to_csv(sep="\t", index=False, float_format=numbers, lineterminator="\n")
     with written(path) as draft:
         draft.write_text("".join(lines) + table, encoding="utf-8")
 
@@ -263,11 +265,8 @@ def _reporter(
 
 def provenance_hashes(trained: Trained, bundle_sha256: str) -> dict[str, str]:
     """Hashes of everything that a run rests on: configuration, data, topology, bundle."""
-    import hashlib
-
-    settings = trained.bundle.experiment.model_dump_json()
     return {
-        "config_sha256": hashlib.sha256(settings.encode()).hexdigest(),
+        "config_sha256": trained.bundle.experiment.sha256,
         "cohort_sha256": str(trained.bundle.provenance["cohort_sha256"]),
         "source_sha256": str(trained.bundle.provenance["source_sha256"]),
         "topology_sha256": trained.bundle.topology.sha256,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CODE = Path(__file__).with_name("pyfunc_model.py")
 BUNDLE = "bundle"
 # What the numbers depend on beyond our own code.
-PINNED = ("torch", "numpy", "pandas", "scipy")
+PINNED = ("torch", "numba", "numpy", "pandas", "scipy")
 
 
 def save_model(bundle: ModelBundle, folder: Path, target: Path, logged: Any) -> None:

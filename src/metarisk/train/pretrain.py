@@ -22,13 +22,12 @@ from metarisk.models.network import levels_on_graph
 from metarisk.models.planning import fit_flat, plan_network
 from metarisk.models.pretrained import Pretrained
 from metarisk.nn.heads import TaskLayout
-from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.train.fit import Epoch
 from metarisk.train.masking import Unlabelled, hide, unlabelled_of
 from metarisk.train.reconstructor import Reconstructor
 from metarisk.train.recovery import recovery_figures
-from metarisk.train.run import HOLDOUT_SALT, measured_genes
+from metarisk.train.run import HOLDOUT_SALT, prune_to_measured
 from metarisk.train.step import GRADIENT_NORM
 
 NO_QUESTIONS = TaskLayout((), {}, {})
@@ -77,11 +76,7 @@ def pretrain_model(
     """
     split = holdout(cohort, experiment.evaluation.test_fraction, HOLDOUT_SALT)
     training, test = cohort.take(split.train_rows), cohort.take(split.test_rows)
-    genes = measured_genes(training, experiment.features, topology)
-    notes: tuple[str, ...] = ()
-    if experiment.topology.prune and genes:
-        topology, report = prune_to(topology, genes)
-        notes = tuple(report.lines()) if report.genes_kept < report.genes_before else ()
+    topology, notes = prune_to_measured(topology, training, experiment)
     transform = FeatureTransform.fit(training, topology, experiment.features)
     batch = transform.apply(training)
     flat = fit_flat(batch.flat, transform, experiment.features.numeric_bins)

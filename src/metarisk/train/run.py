@@ -221,15 +221,23 @@ def prepare(
         If no question can be learned from them.
     """
     layout, notes = learnable_layout(training.endpoints, experiment.tasks)
-    genes = measured_genes(training, experiment.features, topology)
-    if experiment.topology.prune and genes:
-        topology, report = prune_to(topology, genes)
-        lost = report.genes_kept < report.genes_before
-        notes = (*notes, *report.lines()) if lost else notes
+    topology, cut = prune_to_measured(topology, training, experiment)
+    notes = (*notes, *cut)
     training_set = replace(TrainingSet.of(training, topology, layout, experiment), start=start)
     if start is not None:
         notes = (*notes, start.pretrained.note(topology))
     return Prepared(training_set, topology, notes)
+
+
+def prune_to_measured(
+    topology: Topology, training: Cohort, experiment: Experiment
+) -> tuple[Topology, tuple[str, ...]]:
+    """Topology cut to the genes that training patients measured, where asked, and what was lost in words."""
+    genes = measured_genes(training, experiment.features, topology)
+    if not (experiment.topology.prune and genes):
+        return topology, ()
+    topology, report = prune_to(topology, genes)
+    return topology, tuple(report.lines()) if report.genes_kept < report.genes_before else ()
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,30 +17,18 @@ from metarisk.metrics.discrimination import auroc
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.planning import fit_flat, plan_network
 from metarisk.nn.heads import TaskLayout
-from metarisk.pathways.prune import prune_to
 from metarisk.pathways.topology import Topology
 from metarisk.train.fit import Epoch, FoldRows, fit_member
 from metarisk.train.members import SEEDS_APART, TrainingSet, choose_device
-from metarisk.train.run import HOLDOUT_SALT, measured_genes
+from metarisk.train.run import HOLDOUT_SALT, prepare
 from metarisk.train.samples import Data, to_device
 from metarisk.train.tasks import learnable_layout
 
 FEATURES = "features."
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Training patients as features, and the graph that their genes leave.
-
-    Attributes
-    ----------
-    training_set
-        Features and targets.
-    topology
-        Pruned where the experiment asks for it.
-    data
-        The same samples on the device.
-    """
+class Ready(NamedTuple):
+    """What `prepare` made of the training patients, and the same samples on the device."""
 
     training_set: TrainingSet
     topology: Topology
@@ -62,7 +51,7 @@ class Ground:
         The questions that the training patients can answer.
     folds
         Rows that a trial learns from and is judged on, one an inner fold.
-    prepared
+    ready
         Features for all trials; None where the space holds settings of the features.
     """
 
@@ -72,7 +61,7 @@ class Ground:
     topology: Topology
     layout: TaskLayout
     folds: tuple[FoldRows, ...]
-    prepared: Prepared | None = field(repr=False)
+    ready: Ready | None = field(repr=False)
 
 
 def ground_of(experiment: Experiment, search: SearchSection, cohort: Cohort, topology: Topology) -> Ground:
@@ -106,18 +95,15 @@ def ground_of(experiment: Experiment, search: SearchSection, cohort: Cohort, top
         for number in range(search.folds)
     )
     varied = any(key.startswith(FEATURES) for key in search.space)
-    prepared = None if varied else prepare(training, topology, layout, experiment)
-    return Ground(experiment, search, training, topology, layout, folds, prepared)
+    ready = None if varied else make_ready(training, topology, experiment)
+    return Ground(experiment, search, training, topology, layout, folds, ready)
 
 
-def prepare(training: Cohort, topology: Topology, layout: TaskLayout, experiment: Experiment) -> Prepared:
-    """Features of the training patients under an experiment's settings."""
-    genes = measured_genes(training, experiment.features, topology)
-    if experiment.topology.prune and genes:
-        topology, _ = prune_to(topology, genes)
-    training_set = TrainingSet.of(training, topology, layout, experiment)
+def make_ready(training: Cohort, topology: Topology, experiment: Experiment) -> Ready:
+    """Features of the training patients under an experiment's settings, on its device."""
+    training_set, topology, _ = prepare(training, topology, experiment)
     device = choose_device(experiment.training.device)
-    return Prepared(training_set, topology, to_device(training_set.batch, training_set.targets, device))
+    return Ready(training_set, topology, to_device(training_set.batch, training_set.targets, device))
 
 
 def judge(ground: Ground, experiment: Experiment, on_epoch: Callable[[Epoch], None]) -> tuple[float, ...]:
@@ -132,18 +118,18 @@ def judge(ground: Ground, experiment: Experiment, on_epoch: Callable[[Epoch], No
     on_epoch
         Told after every epoch, with the fold as the member; what it raises stops the trial.
     """
-    prepared = ground.prepared or prepare(ground.cohort, ground.topology, ground.layout, experiment)
-    return tuple(_judge_fold(ground, prepared, rows, experiment, on_epoch) for rows in ground.folds)
+    ready = ground.ready or make_ready(ground.cohort, ground.topology, experiment)
+    return tuple(_judge_fold(ground, ready, rows, experiment, on_epoch) for rows in ground.folds)
 
 
 def _judge_fold(
     ground: Ground,
-    prepared: Prepared,
+    ready: Ready,
     rows: FoldRows,
     experiment: Experiment,
     on_epoch: Callable[[Epoch], None],
 ) -> float:
-    training_set, best = prepared.training_set, float("inf")
+    training_set, best = ready.training_set, float("inf")
 
     def watch(epoch: Epoch) -> None:
         nonlocal best
@@ -151,11 +137,11 @@ def _judge_fold(
         on_epoch(epoch)
 
     flat = fit_flat(training_set.batch.flat, training_set.transform, experiment.features.numeric_bins)
-    plan = plan_network(experiment.network, ground.layout, training_set.transform, prepared.topology, flat)
-    network = fit_member(plan, prepared.topology, prepared.data, rows, experiment.training, on_epoch=watch)
+    plan = plan_network(experiment.network, ground.layout, training_set.transform, ready.topology, flat)
+    network = fit_member(plan, ready.topology, ready.data, rows, experiment.training, on_epoch=watch)
     if ground.search.metric == "valid_loss" or not np.isfinite(best):
         return best
-    member = Ensemble(plan, prepared.topology, [network.cpu()])
+    member = Ensemble(plan, ready.topology, [network.cpu()])
     answers = member.answers(training_set.batch.take(rows.valid))["outputs"][0]
     return _mean_auroc(answers, training_set.targets.binary[rows.valid])
 
