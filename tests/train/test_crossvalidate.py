@@ -9,15 +9,9 @@ import pytest
 from metarisk.data.cohort import Cohort
 from metarisk.errors import ConfigError, InputError
 from metarisk.train.controls import CONFOUNDERS, Lesson, flat_inputs, lesson_of
-from metarisk.train.crossvalidate import (
-    OuterSplit,
-    Round,
-    answer_table,
-    folds_by_patient,
-    gathered,
-    hashed,
-)
+from metarisk.train.crossvalidate import Round, answer_table, gathered, hashed
 from metarisk.train.figures import OURS
+from metarisk.train.outer import OuterSplit, folds_by_patient
 from metarisk.train.run import prepare
 
 SETTINGS: dict[str, Any] = {

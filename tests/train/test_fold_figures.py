@@ -15,9 +15,9 @@ from metarisk.metrics.discrimination import auroc, average_precision
 from metarisk.metrics.intervals import bootstrap, holm, paired_difference
 from metarisk.metrics.recalibration import recalibrate
 from metarisk.metrics.within import choose_strata, stratified_auroc, within_strata
-from metarisk.train.crossvalidate import OuterSplit, folds_by_patient
 from metarisk.train.figures import EVER, OURS, Question
 from metarisk.train.fold_figures import FOLD_COLUMNS, ask, fold_figures, verdicts
+from metarisk.train.outer import OuterSplit, folds_by_patient
 
 BONE, DATED = Question("site.bone", EVER), Question("metastasis", 365.0)
 SECTION = EvaluationSection(bootstrap=200, within_min_events=4)

@@ -1,4 +1,4 @@
-"""`metarisk benchmark store | reading | speed | folds | learning`: how fast, and how well."""
+"""`metarisk benchmark compare | learning | speed | store | reading`: how fast, and how well."""
 
 from __future__ import annotations
 
@@ -104,9 +104,9 @@ def _size(text: str) -> tuple[int, int]:
 
 
 @benchmark.command()
-def folds(
+def compare(
     config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/.")
+        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/benchmarks.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")],
     data_root: DataRoot = None,
@@ -116,17 +116,18 @@ def folds(
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")] = 1,
 ) -> None:
-    """Cross-validate an experiment beside its controls.
+    """Compare an experiment with its baselines and controls.
 
-    evaluation.folds folds by patient; each patient is predicted once by each model, fitted without them. The
-    table has figures with patient bootstrap intervals and paired differences, pooled and within cancer type.
+    Its `benchmark` section says what is held out: folds of patients, whole cohorts, whole cancer types. Each
+    patient is predicted once by each model, fitted without them. The table has figures with patient bootstrap
+    intervals and paired differences, pooled and within cancer type.
     """
     from metarisk.cli.progress import progress
     from metarisk.cli.show import duration, show_facts, show_notes, show_rows
-    from metarisk.jobs.benchmark_folds import benchmark_folds
+    from metarisk.jobs.benchmark_compare import benchmark_compare
 
     with progress() as on_progress:
-        result = benchmark_folds(
+        result = benchmark_compare(
             config, out=out, data_root=data_root, only=only or (), workers=workers, on_progress=on_progress
         )
     show_notes(result.notes)

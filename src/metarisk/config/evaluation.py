@@ -28,8 +28,6 @@ class EvaluationSection(Section):
     ----------
     test_fraction
         Share of the patients held out, chosen by a hash of the patient id.
-    folds
-        Outer folds of `metarisk benchmark folds`, by a hash of the patient id; each is held out once.
     bootstrap
         Patient-level resamples of every interval.
     within
@@ -41,19 +39,10 @@ class EvaluationSection(Section):
         our network over no graph, a graph with other ends, and other signs; ``permuted_labels`` is our
         network taught labels of other patients, and must find nothing. ``boosting`` and ``linear`` read the
         same inputs; ``panel_only``, ``type_only`` and ``burden_only`` (FGA and TMB) read what they say.
-    fold_controls
-        The same for `metarisk benchmark folds`, where they are others than ``controls``.
     """
 
     test_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)
-    folds: int = Field(default=5, ge=2, le=20)
     bootstrap: int = Field(default=1000, ge=50, le=20_000)
     within: str = "cancer_type"
     within_min_events: int = Field(default=10, ge=2)
     controls: tuple[Control, ...] = ("no_graph", "boosting")
-    fold_controls: tuple[Control, ...] | None = None
-
-    @property
-    def models_beside_folds(self) -> tuple[Control, ...]:
-        """Controls of `metarisk benchmark folds`."""
-        return self.controls if self.fold_controls is None else self.fold_controls

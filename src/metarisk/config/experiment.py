@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from metarisk.config.benchmark import BenchmarkSection
 from metarisk.config.calibration import CalibrationSection
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.config.network import NetworkSection
@@ -266,6 +267,7 @@ class Experiment(Section):
     tracking: TrackingSection = TrackingSection()
     # Left out of what is written where there is none, so that hashes of experiments stay what they were.
     search: SearchSection | None = Field(default=None, exclude_if=lambda search: search is None)
+    benchmark: BenchmarkSection | None = Field(default=None, exclude_if=lambda benchmark: benchmark is None)
 
     @property
     def sha256(self) -> str:

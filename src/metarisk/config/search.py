@@ -18,6 +18,7 @@ FREE = ("features", "network", "training")  # sections whose settings may be sea
 # Settings that no search may move, and why; a section stands for all of its keys.
 FIXED = {
     "evaluation": "it says which patients judge the result, and those must not be chosen to suit it",
+    "benchmark": "it says which patients judge the result, and those must not be chosen to suit it",
     "cohort": "other patients are another question",
     "cohorts": "other patients are another question",
     "pretraining": "it is a job of its own",

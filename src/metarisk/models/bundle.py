@@ -20,7 +20,7 @@ from metarisk.models.fingerprint import TrainingIds
 from metarisk.pathways.topology import Topology
 
 FORMAT = "metarisk.bundle"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST = "manifest.json"
 
 

@@ -48,7 +48,11 @@ CATEGORICAL: tuple[str, ...] = (
     "prior_therapy",
     "biopsy_site",
     "panel",
+    "centre",
 )
+
+# Which hospital, trial or cohort a sample is of in a study that pools several.
+CENTRE = "centre"
 
 # Which of several joined cohorts a sample is of; only `metarisk.data.union` writes it.
 COHORT = "cohort"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from metarisk.config.experiment import Experiment
 from metarisk.data.cohort import Cohort
-from metarisk.data.split import Split, patient_folds
+from metarisk.data.split import Split
 from metarisk.errors import ConfigError
 from metarisk.features.batch import Batch
 from metarisk.models.pretrained import Start
@@ -24,52 +24,14 @@ from metarisk.train.code import code_sha256
 from metarisk.train.controls import BASELINES, Lesson, control_answers, flat_inputs, lesson_of
 from metarisk.train.figures import Answers, Question
 from metarisk.train.members import OnEpoch
+from metarisk.train.outer import OUTER_SALT
 from metarisk.train.run import Prepared, prepare
 
-# Other than the salts of `metarisk.train.run` and of the members' folds: neither may follow the other.
-OUTER_SALT = "metarisk-outer"
 # Raised when code changes what a baseline answers: answers kept under an older one are not used.
 BASELINE_VERSION = 1
 # A network's code changes too often for a number that must be remembered: its text is hashed.
 NETWORK_CODE = ("metarisk.train.members", "metarisk.models.answers")
 ANSWER_COLUMNS = ("sample", "endpoint", "horizon_days", "probability")
-
-
-@dataclass(frozen=True)
-class OuterSplit:
-    """Which part of a cohort each sample is tested in.
-
-    Attributes
-    ----------
-    name
-        What was split, e.g. ``5 folds by patient``.
-    parts
-        Name of each part that is held out in turn, length K.
-    part_of
-        Part of each sample, 0 .. K - 1; -1 where it is never tested, shape (N,).
-    """
-
-    name: str
-    parts: tuple[str, ...]
-    part_of: NDArray[np.intp]
-
-    def split(self, number: int) -> Split:
-        """Rows learned from, and rows held out in a part."""
-        tested = self.part_of == number
-        return Split(np.flatnonzero(~tested), np.flatnonzero(tested))
-
-
-def folds_by_patient(cohort: Cohort, folds: int, seed: int) -> OuterSplit:
-    """Folds by a hash of the patient id, of equal size to one patient.
-
-    Raises
-    ------
-    InputError
-        If there are fewer patients than folds.
-    """
-    part_of = patient_folds(cohort.patient_ids, folds, f"{OUTER_SALT}-{seed}")
-    names = tuple(f"fold {number + 1}" for number in range(folds))
-    return OuterSplit(f"{folds} folds by patient", names, part_of)
 
 
 @dataclass(frozen=True)

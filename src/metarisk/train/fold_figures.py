@@ -25,8 +25,8 @@ from metarisk.metrics.intervals import (
 )
 from metarisk.metrics.recalibration import recalibration_slope
 from metarisk.metrics.within import Strata, choose_strata, finer_strata, within_strata
-from metarisk.train.crossvalidate import OuterSplit
 from metarisk.train.figures import EVER, OURS, Answers, Judged, Question, judged_by
+from metarisk.train.outer import OuterSplit
 
 OnProgress = Callable[[str, int, int], None]
 DoubleArray = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Answers of one model for one held-out part, kept under a hash of all they rest on."""
+"""Answers of one model for what one fit holds out, kept under a hash of all they rest on."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from metarisk.config import load_experiment
+from metarisk.config.benchmark import BenchmarkSection
 from metarisk.config.experiment import Experiment
 from metarisk.files import written
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
     from metarisk.models.pretrained import Start
     from metarisk.pathways.topology import Topology
-    from metarisk.train.crossvalidate import OuterSplit, Round
+    from metarisk.train.crossvalidate import Round
+    from metarisk.train.outer import OuterSplit
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +30,13 @@ KEY, SECONDS, NOTES = b"metarisk.key", b"metarisk.seconds", b"metarisk.notes"
 
 
 class Pair(NamedTuple):
-    """A model, and the part that it is tested on."""
+    """A model, and which of the fits it is."""
 
-    part: int
+    fit: int
     model: str
 
 
-class FoldPart(NamedTuple):
+class ComparedPart(NamedTuple):
     """Answers on disk.
 
     Attributes
@@ -60,7 +62,7 @@ class FoldPart(NamedTuple):
 
 @dataclass
 class Bench:
-    """An experiment with its samples, and the part that is being worked on."""
+    """An experiment with its samples, and the fit that is being worked on."""
 
     experiment: Experiment
     cohort: Cohort
@@ -88,26 +90,32 @@ class Bench:
         cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
         return cls(experiment, cohort, topology, read_experiment_start(experiment, base=base))
 
+    @property
+    def section(self) -> BenchmarkSection:
+        """What is held out, and which models are set beside ours."""
+        return self.experiment.benchmark or BenchmarkSection()
+
     @cached_property
     def split(self) -> OuterSplit:
-        """Parts that are held out in turn."""
-        from metarisk.train.crossvalidate import folds_by_patient
+        """Parts that are held out."""
+        from metarisk.train.outer import outer_split
 
-        return folds_by_patient(self.cohort, self.experiment.evaluation.folds, self.experiment.seed)
+        experiment = self.experiment
+        return outer_split(self.cohort, self.section.split, experiment.tasks, experiment.seed)
 
-    def round(self, part: int) -> Round:
-        """A part held out; the last one asked for is kept, since every model needs it in turn."""
+    def round(self, fit: int) -> Round:
+        """What a fit learns from and answers for; the last one asked for is kept: every model needs it."""
         from metarisk.train.crossvalidate import Round
 
         known: tuple[int, Round] | None = self.__dict__.get("_last")
-        if known is None or known[0] != part:
-            split = self.split.split(part)
-            known = part, Round.of(self.cohort, self.topology, self.experiment, split, self.start)
+        if known is None or known[0] != fit:
+            split = self.split.fit(fit)
+            known = fit, Round.of(self.cohort, self.topology, self.experiment, split, self.start)
             self.__dict__["_last"] = known
         return known[1]
 
 
-def fit_part(bench: Bench, pair: Pair, folder: Path) -> FoldPart:
+def fit_part(bench: Bench, pair: Pair, folder: Path) -> ComparedPart:
     """Answers of a pair: those that stand in the folder under its key, else fitted now and written.
 
     Parameters
@@ -115,15 +123,15 @@ def fit_part(bench: Bench, pair: Pair, folder: Path) -> FoldPart:
     bench
         The experiment.
     pair
-        Model and part.
+        Model and fit.
     folder
         Where the parts stand.
     """
     from metarisk.train.crossvalidate import answer_table
 
-    round_ = bench.round(pair.part)
+    round_ = bench.round(pair.fit)
     key = round_.key(pair.model)
-    file = folder / f"{pair.model}-{pair.part + 1}-{key[:16]}.parquet"
+    file = folder / f"{pair.model}-{pair.fit + 1}-{key[:16]}.parquet"
     known = _metadata(file)
     if known.get(KEY) == key.encode():
         return _part(pair, file, known, kept=True)
@@ -136,11 +144,11 @@ def fit_part(bench: Bench, pair: Pair, folder: Path) -> FoldPart:
         NOTES: "\n".join(round_.prepared.notes).encode(),
     }
     _write(answer_table(answers, round_.test), metadata, file)
-    log.info("%s, %s: %.0f s", pair.model, bench.split.parts[pair.part], seconds)
+    log.info("%s, %s: %.0f s", pair.model, bench.split.fit_name(pair.fit), seconds)
     return _part(pair, file, metadata, kept=False)
 
 
-def read_part(part: FoldPart) -> pd.DataFrame:
+def read_part(part: ComparedPart) -> pd.DataFrame:
     """Answers of a part; its pages are checked."""
     import pyarrow.parquet as pq
 
@@ -148,9 +156,9 @@ def read_part(part: FoldPart) -> pd.DataFrame:
     return table
 
 
-def _part(pair: Pair, file: Path, metadata: dict[bytes, bytes], *, kept: bool) -> FoldPart:
+def _part(pair: Pair, file: Path, metadata: dict[bytes, bytes], *, kept: bool) -> ComparedPart:
     notes = tuple(metadata[NOTES].decode().splitlines())
-    return FoldPart(pair, file, float(metadata[SECONDS]), kept, notes)
+    return ComparedPart(pair, file, float(metadata[SECONDS]), kept, notes)
 
 
 def _write(table: pd.DataFrame, metadata: dict[bytes, bytes], file: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from metarisk.errors import ConfigError, OutputError
-from metarisk.jobs.benchmark_folds import FIGURE, TABLE, FoldsResult, benchmark_folds
-from metarisk.jobs.fold_parts import read_part
+from metarisk.jobs.benchmark_compare import FIGURE, TABLE, CompareResult, benchmark_compare
+from metarisk.jobs.compared_parts import read_part
 from metarisk.pathways.artefact import save_topology
 from metarisk.pathways.topology import Topology
 
@@ -25,12 +25,13 @@ SETTINGS: dict[str, Any] = {
     "tasks": {"sites": ["bone"], "binary": [], "timed": [], "min_events": 5},
     "network": {"width": 2, "readout": 1, "direct_hidden": 0},
     "training": {"folds": 2, "epochs": 1, "batch_size": 64},
-    "evaluation": {"bootstrap": 50, "folds": 2, "controls": [], "fold_controls": ["linear", "type_only"]},
+    "evaluation": {"bootstrap": 50, "controls": []},
+    "benchmark": {"split": {"folds": 2}, "models": ["linear", "type_only"]},
 }
 
 
 class Place:
-    """A folder with a topology, configurations and the results of `metarisk benchmark folds`."""
+    """A folder with a topology, configurations and the results of `metarisk benchmark compare`."""
 
     def __init__(self, folder: Path, topology: Topology) -> None:
         self.folder, self.out = folder, folder / "out"
@@ -43,8 +44,8 @@ class Place:
         path.write_text(yaml.safe_dump(merged), encoding="utf-8")
         return path
 
-    def run(self, out: str = "out", *, workers: int = 1, **sections: Mapping[str, Any]) -> FoldsResult:
-        return benchmark_folds(self.write(**sections), out=self.folder / out, workers=workers)
+    def run(self, out: str = "out", *, workers: int = 1, **sections: Mapping[str, Any]) -> CompareResult:
+        return benchmark_compare(self.write(**sections), out=self.folder / out, workers=workers)
 
 
 @pytest.fixture
@@ -52,12 +53,12 @@ def place(tmp_path: Path, small_topology: Topology) -> Place:
     return Place(tmp_path, small_topology)
 
 
-def fresh(result: FoldsResult) -> set[str]:
+def fresh(result: CompareResult) -> set[str]:
     return {part.pair.model for part in result.parts if not part.kept}
 
 
-def answers(result: FoldsResult) -> pd.DataFrame:
-    parts = [read_part(part).assign(model=part.pair.model, part=part.pair.part) for part in result.parts]
+def answers(result: CompareResult) -> pd.DataFrame:
+    parts = [read_part(part).assign(model=part.pair.model, part=part.pair.fit) for part in result.parts]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -100,12 +101,12 @@ def test_the_table_says_what_it_rests_on_and_parts_stay_out_of_git(place: Place)
 
 def test_parts_can_be_fitted_before_the_comparison(place: Place) -> None:
     config = place.write()
-    early = benchmark_folds(config, out=place.out, only=("type_only",))
+    early = benchmark_compare(config, out=place.out, only=("type_only",))
     assert {part.pair.model for part in early.parts} == {"type_only"}
     assert early.table is None
     assert fresh(place.run()) == {"metarisk", "linear"}
     with pytest.raises(ConfigError, match="boosting not among the models of this experiment"):
-        benchmark_folds(config, out=place.out, only=("boosting",))
+        benchmark_compare(config, out=place.out, only=("boosting",))
 
 
 def test_a_folder_of_something_else_is_left_alone(place: Place) -> None:
@@ -127,13 +128,13 @@ def test_two_workers_answer_as_one_does(place: Place) -> None:
 def test_a_workers_refusal_is_told_by_the_command(place: Place) -> None:
     config = place.write(tasks={"min_events": 60})
     with pytest.raises(ConfigError, match="no question has 60 training patients"):
-        benchmark_folds(config, out=place.out, workers=2)
+        benchmark_compare(config, out=place.out, workers=2)
 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(place: Place) -> None:
     config = place.write(training={"epochs": 40})
-    command = ["benchmark", "folds", str(config), "--out", str(place.out)]
+    command = ["benchmark", "compare", str(config), "--out", str(place.out)]
     process = subprocess.Popen([sys.executable, "-m", "metarisk", *command], stderr=subprocess.DEVNULL)
     while not list(place.out.glob("parts/*.parquet")) and process.poll() is None:
         time.sleep(0.02)
@@ -141,7 +142,7 @@ def test_a_killed_run_goes_on_where_it_was(place: Place) -> None:
     process.wait()
     stood = {path.name for path in place.out.glob("parts/*.parquet")}
     assert stood
-    result = benchmark_folds(config, out=place.out)
+    result = benchmark_compare(config, out=place.out)
     assert {part.file.name for part in result.parts if part.kept} == stood
-    undisturbed = benchmark_folds(config, out=place.folder / "again")
+    undisturbed = benchmark_compare(config, out=place.folder / "again")
     pd.testing.assert_frame_equal(answers(result), answers(undisturbed))

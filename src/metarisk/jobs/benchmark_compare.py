@@ -1,4 +1,4 @@
-"""`metarisk benchmark folds`: our network and its controls, each patient predicted once, compared."""
+"""`metarisk benchmark compare`: our network beside baselines and controls on patients that none has seen."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ import pandas as pd
 
 from metarisk.errors import ConfigError, MetariskError, OutputError
 from metarisk.files import written
-from metarisk.jobs.fold_parts import PARTS, Bench, FoldPart, Pair, fit_part, read_part
+from metarisk.jobs.compared_parts import PARTS, Bench, ComparedPart, Pair, fit_part, read_part
 from metarisk.jobs.train import write_figures
 
 if TYPE_CHECKING:
     from metarisk.train.figures import Answers
 
 OnProgress = Callable[[str, int, int], None]
-TABLE, FIGURE = "folds.tsv", "folds.png"
-STAGE = "fitting models on folds"
+TABLE, FIGURE = "figures.tsv", "differences.png"
+STAGE = "fitting models"
 
 
 @dataclass(frozen=True)
-class FoldsResult:
+class CompareResult:
     """What the command left.
 
     Attributes
@@ -42,7 +42,7 @@ class FoldsResult:
     table, figure
         Files, where they were made.
     parts
-        Answers of each pair of a model and a fold.
+        Answers of each pair of a model and a fit.
     notes
         Sentences that a reader must know.
     wall_s
@@ -53,12 +53,12 @@ class FoldsResult:
     verdicts: pd.DataFrame
     table: Path | None
     figure: Path | None
-    parts: tuple[FoldPart, ...]
+    parts: tuple[ComparedPart, ...]
     notes: tuple[str, ...]
     wall_s: float
 
 
-def benchmark_folds(
+def benchmark_compare(
     config: Path,
     *,
     out: Path,
@@ -66,8 +66,8 @@ def benchmark_folds(
     only: Sequence[str] = (),
     workers: int = 1,
     on_progress: OnProgress = lambda what, done, of: None,
-) -> FoldsResult:
-    """Cross-validate what a configuration describes, beside its controls.
+) -> CompareResult:
+    """Fit and compare what a configuration describes, beside its baselines and controls.
 
     A run that was stopped goes on where it was: what stands in ``out/parts`` under the hash of all it rests
     on is not fitted again. The files there hold hashed sample ids; they are kept out of git.
@@ -75,7 +75,7 @@ def benchmark_folds(
     Parameters
     ----------
     config
-        A complete experiment, YAML; ``evaluation.folds`` and ``evaluation.fold_controls`` are read.
+        A complete experiment, YAML; its ``benchmark`` says what is held out and what is compared.
     out
         Folder of the parts, the table and the figure; it may stand already.
     data_root
@@ -85,7 +85,7 @@ def benchmark_folds(
     workers
         Processes, one thread each.
     on_progress
-        Told what is done, how many pairs of a model and a fold, and of how many.
+        Told what is done, how many pairs of a model and a fit, and of how many.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def benchmark_folds(
     on_progress("reading", 1, 1)
     models = _models(bench, only)
     folder = _parts_folder(out)
-    pairs = [Pair(part, model) for part in range(len(bench.split.parts)) for model in models]
+    pairs = [Pair(fit, model) for fit in range(bench.split.fits) for model in models]
     source = (config, data_root)
     done = _fit_here(bench, pairs, folder) if workers == 1 else _fit_apart(source, pairs, folder, workers)
     parts = []
@@ -110,24 +110,25 @@ def benchmark_folds(
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     if only:
         nothing = pd.DataFrame()
-        return FoldsResult(nothing, nothing, None, None, tuple(parts), notes, time.perf_counter() - started)
+        return CompareResult(nothing, nothing, None, None, tuple(parts), notes, time.perf_counter() - started)
     figures, verdicts = _compare(bench, parts, on_progress)
     wall = time.perf_counter() - started
-    command = f"metarisk benchmark folds {config.name} --out {out.name} --workers {workers}"
+    command = f"metarisk benchmark compare {config.name} --out {out.name} --workers {workers}"
     write_figures(figures, out / TABLE, _heading(bench, command, parts, wall), numbers="%.4g")
-    figure = _draw(figures, out / FIGURE)
-    return FoldsResult(figures, verdicts, out / TABLE, figure, tuple(parts), notes, wall)
+    figure = _draw(figures, bench.section.versus, out / FIGURE)
+    return CompareResult(figures, verdicts, out / TABLE, figure, tuple(parts), notes, wall)
 
 
 def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
     from metarisk.train.figures import OURS
 
-    models = (OURS, *bench.experiment.evaluation.models_beside_folds)
+    chosen = bench.section.models
+    models = (OURS, *(bench.experiment.evaluation.controls if chosen is None else chosen))
     unknown = sorted(set(only) - set(models))
     if unknown:
         raise ConfigError(
             f"{', '.join(unknown)} not among the models of this experiment ({', '.join(models)})",
-            do="Name one of them, or add it to evaluation.fold_controls.",
+            do="Name one of them, or add it to benchmark.models.",
         )
     return tuple(model for model in models if not only or model in only)
 
@@ -146,14 +147,14 @@ def _parts_folder(out: Path) -> Path:
     return folder
 
 
-def _fit_here(bench: Bench, pairs: Sequence[Pair], folder: Path) -> Iterator[FoldPart]:
+def _fit_here(bench: Bench, pairs: Sequence[Pair], folder: Path) -> Iterator[ComparedPart]:
     for pair in pairs:
         yield fit_part(bench, pair, folder)
 
 
 def _fit_apart(
     source: tuple[Path, Path | None], pairs: Sequence[Pair], folder: Path, workers: int
-) -> Iterator[FoldPart]:
+) -> Iterator[ComparedPart]:
     """The same in processes of their own; each reads the samples once."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=source)
@@ -195,7 +196,7 @@ def _start(config: Path, data_root: Path | None) -> None:
     _OPEN.append(Bench.open(config, data_root))
 
 
-def _fit(pair: Pair, folder: Path) -> FoldPart | _Refusal:
+def _fit(pair: Pair, folder: Path) -> ComparedPart | _Refusal:
     try:
         return fit_part(_OPEN[0], pair, folder)
     except MetariskError as refused:
@@ -206,7 +207,7 @@ def _fit(pair: Pair, folder: Path) -> FoldPart | _Refusal:
 
 
 def _compare(
-    bench: Bench, parts: Sequence[FoldPart], on_progress: OnProgress
+    bench: Bench, parts: Sequence[ComparedPart], on_progress: OnProgress
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     from metarisk.train.crossvalidate import gathered
     from metarisk.train.fold_figures import fold_figures, verdicts
@@ -221,7 +222,7 @@ def _compare(
     return figures, verdicts(figures)
 
 
-def _heading(bench: Bench, command: str, parts: Sequence[FoldPart], wall_s: float) -> dict[str, str]:
+def _heading(bench: Bench, command: str, parts: Sequence[ComparedPart], wall_s: float) -> dict[str, str]:
     """What the table rests on, and what it took."""
     experiment = bench.experiment
     spent: dict[str, float] = {}
@@ -247,13 +248,14 @@ def _heading(bench: Bench, command: str, parts: Sequence[FoldPart], wall_s: floa
     }
 
 
-def _draw(figures: pd.DataFrame, path: Path) -> Path | None:
-    """Forest plot against the hardest control there is; none where there is nothing to compare."""
+def _draw(figures: pd.DataFrame, asked: str | None, path: Path) -> Path | None:
+    """Forest plot against one model; none where there is nothing to compare."""
     from metarisk.report.differences import draw_differences
 
     versus = [name for name in dict.fromkeys(figures["versus"]) if name]
     if not versus:
         return None
+    hardest = "boosting" if "boosting" in versus else versus[0]
     with written(path) as draft:
-        draw_differences(figures, "boosting" if "boosting" in versus else versus[0], draft)
+        draw_differences(figures, asked or hardest, draft)
     return path

@@ -1,0 +1,64 @@
+"""What `metarisk benchmark compare` holds out, and what it sets our network beside."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from metarisk.config.evaluation import Control
+from metarisk.config.section import Section
+
+
+class SplitSection(Section):
+    """Which samples are held out together.
+
+    Attributes
+    ----------
+    by
+        ``patient``: folds by a hash of the patient id. ``cohort``: each cohort in turn, of several that are
+        joined or of a study that names a ``centre``. ``cancer_type``: each cancer type in turn.
+    folds
+        Folds by patient.
+    learn_from
+        Cohorts or cancer types that are learned from, all at once; each of the others is tested. Without it,
+        each is tested by a fit on all others.
+    min_events
+        A cohort or cancer type is tested where some question has this many patients with the event, and as
+        many without; the others are only learned from.
+    """
+
+    by: Literal["patient", "cohort", "cancer_type"] = "patient"
+    folds: int = Field(default=5, ge=2, le=20)
+    learn_from: tuple[str, ...] = ()
+    min_events: int = Field(default=2, ge=2)
+
+    @model_validator(mode="after")
+    def _names_are_of_cohorts(self) -> SplitSection:
+        if self.learn_from and self.by == "patient":
+            raise ValueError("learn_from names cohorts or cancer types: set split.by")
+        return self
+
+
+class BenchmarkSection(Section):
+    """A comparison on samples that each model is fitted without.
+
+    Attributes
+    ----------
+    split
+        Which samples are held out together.
+    models
+        Baselines and controls beside our network; those of ``evaluation.controls`` if left out.
+    versus
+        The one of them that the figure shows us against; ``boosting`` where it is among them, else the first.
+    """
+
+    split: SplitSection = SplitSection()
+    models: tuple[Control, ...] | None = None
+    versus: Control | None = None
+
+    @model_validator(mode="after")
+    def _figure_is_against_one_of_them(self) -> BenchmarkSection:
+        if self.versus is not None and self.versus not in (self.models or (self.versus,)):
+            raise ValueError(f"versus: {self.versus} is not among benchmark.models")
+        return self
