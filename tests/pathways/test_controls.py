@@ -111,7 +111,7 @@ def test_another_seed_gives_another_graph(name: str) -> None:
 def test_every_control_of_the_configuration_exists() -> None:
     from typing import get_args
 
-    from metarisk.config.experiment import TopologySection
+    from metarisk.config.topology import TopologySection
 
     names = get_args(TopologySection.model_fields["control"].annotation)
     assert set(names) <= set(CONTROLS)

@@ -69,7 +69,9 @@ def test_one_fit_answers_for_every_cohort_that_is_not_learned_from(pooled: Cohor
         assert set(centre[split.split(number).test_rows]) == {part}
 
 
-@pytest.mark.parametrize("section", [{"by": "cohort"}, {"by": "cohort", "learn_from": ["amsterdam", "cairo"]}])
+@pytest.mark.parametrize(
+    "section", [{"by": "cohort"}, {"by": "cohort", "learn_from": ["amsterdam", "cairo"]}]
+)
 def test_a_patient_of_two_cohorts_is_not_learned_from_where_it_is_tested(
     pooled: Cohort, section: dict[str, Any]
 ) -> None:

@@ -1,4 +1,4 @@
-"""`metarisk benchmark compare | learning | speed | store | reading`: how fast, and how well."""
+"""`metarisk benchmark compare | graph | learning | speed | store | reading`: how fast, and how well."""
 
 from __future__ import annotations
 
@@ -133,6 +133,34 @@ def compare(
     show_notes(result.notes)
     if len(result.verdicts):
         show_rows(result.verdicts.columns, result.verdicts.to_numpy(dtype=str).tolist())
+    facts = {"table": result.table, "figure": result.figure, "parts": f"{len(result.parts)} in {out}"}
+    show_facts({**facts, "took": duration(result.wall_s)})
+
+
+@benchmark.command()
+def graph(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/benchmarks.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")],
+    data_root: DataRoot = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")] = 1,
+) -> None:
+    """Ask whether the graph earns its place.
+
+    The network of an experiment is fitted over its topology, permuted ones and none, with several seeds, on
+    shares of the training patients (`benchmark.graph`). Differences are paired, seed by seed and patient by
+    patient.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.cli.show import duration, show_facts, show_rows
+    from metarisk.jobs.benchmark_graph import benchmark_graph
+
+    with progress() as on_progress:
+        result = benchmark_graph(
+            config, out=out, data_root=data_root, workers=workers, on_progress=on_progress
+        )
+    show_rows(result.verdicts.columns, result.verdicts.to_numpy(dtype=str).tolist())
     facts = {"table": result.table, "figure": result.figure, "parts": f"{len(result.parts)} in {out}"}
     show_facts({**facts, "took": duration(result.wall_s)})
 

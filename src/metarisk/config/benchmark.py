@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from metarisk.config.evaluation import Control
 from metarisk.config.section import Section
+from metarisk.config.topology import TopologySection
+
+Permuted = Literal["no_graph", "rewired", "shuffled_signs"]
 
 
 class SplitSection(Section):
@@ -40,6 +43,38 @@ class SplitSection(Section):
         return self
 
 
+class GraphSection(Section):
+    """What `metarisk benchmark graph` sets the topology beside, and how often.
+
+    Attributes
+    ----------
+    shares
+        Shares of the training patients that are learned from, ascending; the smaller are among the larger.
+    seeds
+        Fits of each network; a permuted topology is drawn anew for each.
+    models
+        Permuted topologies, and none.
+    beside
+        Other real topologies by the name that the table gives them.
+    """
+
+    shares: tuple[Annotated[float, Field(gt=0.0, le=1.0)], ...] = (0.1, 0.3, 1.0)
+    seeds: int = Field(default=3, ge=1, le=50)
+    models: tuple[Permuted, ...] = ("no_graph", "rewired", "shuffled_signs")
+    beside: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")], TopologySection] = Field(
+        default_factory=dict
+    )
+
+    @model_validator(mode="after")
+    def _each_is_told_apart(self) -> GraphSection:
+        if not self.shares or list(self.shares) != sorted(set(self.shares)):
+            raise ValueError("shares must ascend, at least one")
+        taken = set(self.beside) & {"metarisk", *get_args(Control)}
+        if taken:
+            raise ValueError(f"beside: {', '.join(sorted(taken))} is the name of a model")
+        return self
+
+
 class BenchmarkSection(Section):
     """A comparison on samples that each model is fitted without.
 
@@ -51,11 +86,14 @@ class BenchmarkSection(Section):
         Baselines and controls beside our network; those of ``evaluation.controls`` if left out.
     versus
         The one of them that the figure shows us against; ``boosting`` where it is among them, else the first.
+    graph
+        Of `metarisk benchmark graph`.
     """
 
     split: SplitSection = SplitSection()
     models: tuple[Control, ...] | None = None
     versus: Control | None = None
+    graph: GraphSection = GraphSection()
 
     @model_validator(mode="after")
     def _figure_is_against_one_of_them(self) -> BenchmarkSection:

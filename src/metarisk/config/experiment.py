@@ -15,6 +15,7 @@ from metarisk.config.network import NetworkSection
 from metarisk.config.pretraining import PretrainingSection
 from metarisk.config.search import SearchSection, check_search
 from metarisk.config.section import Section
+from metarisk.config.topology import TopologySection
 from metarisk.config.training import TrainingSection
 from metarisk.schema.assays import Assay
 from metarisk.schema.clinical import (
@@ -78,32 +79,6 @@ class SimulationSection(Section):
     signal: float = Field(default=1.5, ge=0.0, le=10.0)
     background: float = Field(default=1.0, ge=0.0, le=10.0)
     treated: float = Field(default=0.6, ge=0.0, le=1.0)
-
-
-class TopologySection(Section):
-    """Which graph the network runs over.
-
-    Attributes
-    ----------
-    source
-        ``curated`` for the circuits in the package, a saved topology, or a folder with ``edges.tsv.gz``.
-    layers
-        Layers of a folder of tidy tables.
-    control
-        A control in place of the real graph.
-    seed
-        Seed of the control.
-    prune
-        Keep only the genes that the training samples measured; paths through the others become edges.
-    """
-
-    source: str = "curated"
-    layers: tuple[str, ...] = ("core", "tf_target")
-    control: Literal["none", "no_edges", "rewired", "shuffled_signs", "merged_types", "shuffled_members"] = (
-        "none"
-    )
-    seed: int = 0
-    prune: bool = True
 
 
 class FeatureSection(Section):

@@ -13,6 +13,7 @@ from metarisk.data.cohort import Cohort
 from metarisk.data.union import own_patient_ids
 from metarisk.errors import InputError
 
+SHARE_SALT = "metarisk-share"
 _BITS = 53  # as many as a float64 holds exactly
 
 
@@ -28,6 +29,23 @@ class Split:
 
     train_rows: NDArray[np.intp]
     test_rows: NDArray[np.intp]
+
+    def learning_from(self, share: float, patient_ids: NDArray[np.str_], seed: int) -> Split:
+        """The same with a share of the training patients, by a hash: a smaller share is part of a larger.
+
+        Parameters
+        ----------
+        share
+            Above 0; 1 leaves all.
+        patient_ids
+            Patient of each sample of the cohort, shape (N,).
+        seed
+            Another seed draws other patients.
+        """
+        if share >= 1.0:
+            return self
+        place = patient_fraction(patient_ids[self.train_rows], f"{SHARE_SALT}-{seed}")
+        return Split(self.train_rows[place < share], self.test_rows)
 
 
 def patient_fraction(patient_ids: NDArray[np.str_], salt: str) -> NDArray[np.float64]:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from metarisk.errors import ConfigError, MetariskError, OutputError
+from metarisk.errors import ConfigError
 from metarisk.files import written
-from metarisk.jobs.compared_parts import PARTS, Bench, ComparedPart, Pair, fit_part, read_part
+from metarisk.jobs.compared_parts import Bench, ComparedPart, Pair, read_part
+from metarisk.jobs.comparison_heading import what_it_rests_on
+from metarisk.jobs.part_workers import OnProgress, Work, fit_all, parts_folder
 from metarisk.jobs.train import write_figures
 
 if TYPE_CHECKING:
     from metarisk.train.figures import Answers
 
-OnProgress = Callable[[str, int, int], None]
 TABLE, FIGURE = "figures.tsv", "differences.png"
-STAGE = "fitting models"
+MEANINGS = {
+    "auroc": "of pairs of patients held out in one part, parts averaged by their cases",
+    "difference": "model - versus on the same patients; p_holm over all questions, pooled and within",
+}
 
 
 @dataclass(frozen=True)
@@ -97,16 +96,10 @@ def benchmark_compare(
     bench = Bench.open(config, data_root)
     on_progress("reading", 1, 1)
     models = _models(bench, only)
-    folder = _parts_folder(out)
+    folder = parts_folder(out)
     pairs = [Pair(fit, model) for fit in range(bench.split.fits) for model in models]
-    source = (config, data_root)
-    done = _fit_here(bench, pairs, folder) if workers == 1 else _fit_apart(source, pairs, folder, workers)
-    parts = []
-    on_progress(STAGE, 0, len(pairs))
-    for part in done:
-        parts.append(part)
-        on_progress(STAGE, len(parts), len(pairs))
-    parts.sort(key=lambda part: pairs.index(part.pair))  # workers end in any order
+    work = Work(bench, (config, data_root), folder, workers)
+    parts = fit_all(work, pairs, on_progress)
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     if only:
         nothing = pd.DataFrame()
@@ -114,7 +107,9 @@ def benchmark_compare(
     figures, verdicts = _compare(bench, parts, on_progress)
     wall = time.perf_counter() - started
     command = f"metarisk benchmark compare {config.name} --out {out.name} --workers {workers}"
-    write_figures(figures, out / TABLE, _heading(bench, command, parts, wall), numbers="%.4g")
+    write_figures(
+        figures, out / TABLE, what_it_rests_on(bench, command, parts, wall) | MEANINGS, numbers="%.4g"
+    )
     figure = _draw(figures, bench.section.versus, out / FIGURE)
     return CompareResult(figures, verdicts, out / TABLE, figure, tuple(parts), notes, wall)
 
@@ -133,79 +128,6 @@ def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
     return tuple(model for model in models if not only or model in only)
 
 
-def _parts_folder(out: Path) -> Path:
-    """Folder of the parts, made where it is not; what stands in it is ignored by git."""
-    folder = out / PARTS
-    if out.exists() and not folder.is_dir() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(
-            f"{out} exists and has no {PARTS} folder",
-            expected="a result of this command, or nothing",
-            do="Choose another folder; this one is left as it is.",
-        )
-    with written(folder / ".gitignore") as draft:
-        draft.write_text("*\n", encoding="utf-8")
-    return folder
-
-
-def _fit_here(bench: Bench, pairs: Sequence[Pair], folder: Path) -> Iterator[ComparedPart]:
-    for pair in pairs:
-        yield fit_part(bench, pair, folder)
-
-
-def _fit_apart(
-    source: tuple[Path, Path | None], pairs: Sequence[Pair], folder: Path, workers: int
-) -> Iterator[ComparedPart]:
-    """The same in processes of their own; each reads the samples once."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=source)
-    try:
-        for future in as_completed([pool.submit(_fit, pair, folder) for pair in pairs]):
-            answer = future.result()
-            if isinstance(answer, _Refusal):
-                raise answer.kind(answer.found, expected=answer.expected, do=answer.do)
-            yield answer
-    except BrokenProcessPool as caught:
-        raise MetariskError(
-            "a worker ended without an answer",
-            do="Often too little memory: use fewer workers. Run the command again; what was fitted is kept.",
-        ) from caught
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class _Refusal:
-    """An error of ours as a value: its arguments travel between processes, the exception does not."""
-
-    kind: type[MetariskError]
-    found: str
-    expected: str
-    do: str
-
-
-_OPEN: list[Bench] = []  # of a worker process: the samples that it read when it started
-
-
-def _start(config: Path, data_root: Path | None) -> None:
-    import sklearn.ensemble  # noqa: F401  # loads its threads, so that they can be limited
-    import torch
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)
-    _OPEN.append(Bench.open(config, data_root))
-
-
-def _fit(pair: Pair, folder: Path) -> ComparedPart | _Refusal:
-    try:
-        return fit_part(_OPEN[0], pair, folder)
-    except MetariskError as refused:
-        plain = type(refused).__init__ is MetariskError.__init__
-        return _Refusal(
-            type(refused) if plain else MetariskError, refused.found, refused.expected, refused.do
-        )
-
-
 def _compare(
     bench: Bench, parts: Sequence[ComparedPart], on_progress: OnProgress
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -220,32 +142,6 @@ def _compare(
     }
     figures = fold_figures(models, bench.cohort, bench.split, bench.experiment.evaluation, on_progress)
     return figures, verdicts(figures)
-
-
-def _heading(bench: Bench, command: str, parts: Sequence[ComparedPart], wall_s: float) -> dict[str, str]:
-    """What the table rests on, and what it took."""
-    experiment = bench.experiment
-    spent: dict[str, float] = {}
-    for part in parts:
-        spent[part.pair.model] = spent.get(part.pair.model, 0.0) + part.seconds
-    libraries = ("numpy", "scikit-learn", "torch")
-    return {
-        "command": command,
-        "split": f"{bench.split.name}, each sample predicted once by each model",
-        "seed": str(experiment.seed),
-        "cohort_sha256": bench.cohort.content_sha256(),
-        "topology_sha256": bench.topology.sha256,
-        "config_sha256": experiment.sha256,
-        "samples": str(len(bench.cohort)),
-        "wall_seconds": f"{wall_s:.0f} in this run",
-        "parts": f"{len(parts)}, {sum(part.kept for part in parts)} of them kept from earlier runs",
-        "fit_seconds": ", ".join(f"{model} {seconds:.0f}" for model, seconds in spent.items()),
-        "versions": ", ".join(
-            [f"Python {platform.python_version()}", *(f"{name} {version(name)}" for name in libraries)]
-        ),
-        "auroc": "of pairs of patients held out in one fold, folds averaged by their cases",
-        "difference": "model - versus on the same patients; p_holm over all questions, pooled and within",
-    }
 
 
 def _draw(figures: pd.DataFrame, asked: str | None, path: Path) -> Path | None:

@@ -30,10 +30,27 @@ KEY, SECONDS, NOTES = b"metarisk.key", b"metarisk.seconds", b"metarisk.notes"
 
 
 class Pair(NamedTuple):
-    """A model, and which of the fits it is."""
+    """A model, and which of the fits it is.
+
+    Attributes
+    ----------
+    fit
+        Number of the fit, see `metarisk.train.outer.OuterSplit`.
+    model
+        Ours, a baseline or a control.
+    share
+        Share of the training patients that it learns from.
+    seed
+        Seed of the fit and of a permuted topology; the experiment's own if None.
+    topology
+        Name of another topology that it runs over; the experiment's own if empty.
+    """
 
     fit: int
     model: str
+    share: float = 1.0
+    seed: int | None = None
+    topology: str = ""
 
 
 class ComparedPart(NamedTuple):
@@ -67,6 +84,7 @@ class Bench:
     experiment: Experiment
     cohort: Cohort
     topology: Topology
+    base: Path
     start: Start | None = None
 
     @classmethod
@@ -88,7 +106,7 @@ class Bench:
         base = config.resolve().parent
         topology = read_experiment_topology(experiment.topology, base=base)
         cohort = read_experiment_cohort(experiment, topology, base=base, data_root=data_root)
-        return cls(experiment, cohort, topology, read_experiment_start(experiment, base=base))
+        return cls(experiment, cohort, topology, base, read_experiment_start(experiment, base=base))
 
     @property
     def section(self) -> BenchmarkSection:
@@ -103,16 +121,31 @@ class Bench:
         experiment = self.experiment
         return outer_split(self.cohort, self.section.split, experiment.tasks, experiment.seed)
 
-    def round(self, fit: int) -> Round:
-        """What a fit learns from and answers for; the last one asked for is kept: every model needs it."""
+    def round(self, pair: Pair) -> Round:
+        """What a fit learns from and answers for; the last one asked for is kept: several models need it."""
         from metarisk.train.crossvalidate import Round
 
-        known: tuple[int, Round] | None = self.__dict__.get("_last")
-        if known is None or known[0] != fit:
-            split = self.split.fit(fit)
-            known = fit, Round.of(self.cohort, self.topology, self.experiment, split, self.start)
+        wanted = pair._replace(model="")
+        known: tuple[Pair, Round] | None = self.__dict__.get("_last")
+        if known is None or known[0] != wanted:
+            seed = self.experiment.seed if pair.seed is None else pair.seed
+            experiment = self.experiment.model_copy(update={"seed": seed})
+            split = self.split.fit(pair.fit).learning_from(pair.share, self.cohort.patient_ids, seed)
+            topology = self._topology(pair.topology)
+            known = wanted, Round.of(self.cohort, topology, experiment, split, self.start)
             self.__dict__["_last"] = known
         return known[1]
+
+    def _topology(self, name: str) -> Topology:
+        """The experiment's own, or another that its benchmark names; read once."""
+        from metarisk.jobs.source import read_experiment_topology
+
+        if not name:
+            return self.topology
+        read: dict[str, Topology] = self.__dict__.setdefault("_others", {})
+        if name not in read:
+            read[name] = read_experiment_topology(self.section.graph.beside[name], base=self.base)
+        return read[name]
 
 
 def fit_part(bench: Bench, pair: Pair, folder: Path) -> ComparedPart:
@@ -129,7 +162,7 @@ def fit_part(bench: Bench, pair: Pair, folder: Path) -> ComparedPart:
     """
     from metarisk.train.crossvalidate import answer_table
 
-    round_ = bench.round(pair.fit)
+    round_ = bench.round(pair)
     key = round_.key(pair.model)
     file = folder / f"{pair.model}-{pair.fit + 1}-{key[:16]}.parquet"
     known = _metadata(file)

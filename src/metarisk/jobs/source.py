@@ -6,7 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metarisk.config.experiment import CohortSection, Experiment, TopologySection
+from metarisk.config.experiment import CohortSection, Experiment
+from metarisk.config.topology import TopologySection
 from metarisk.data.cohort import Cohort
 from metarisk.data.found import Found
 from metarisk.errors import ConfigError

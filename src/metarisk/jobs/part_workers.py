@@ -1,0 +1,137 @@
+"""Fit the pairs of a comparison, here or in processes of their own; what was fitted before is kept."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from metarisk.errors import MetariskError, OutputError
+from metarisk.files import written
+from metarisk.jobs.compared_parts import PARTS, Bench, ComparedPart, Pair, fit_part
+
+OnProgress = Callable[[str, int, int], None]
+STAGE = "fitting models"
+
+
+class Work(NamedTuple):
+    """What pairs are fitted with.
+
+    Attributes
+    ----------
+    bench
+        The experiment, for a single process.
+    source
+        Configuration and data root: each of several processes reads the samples itself.
+    folder
+        Where the parts stand.
+    workers
+        Processes, one thread each.
+    """
+
+    bench: Bench
+    source: tuple[Path, Path | None]
+    folder: Path
+    workers: int
+
+
+def fit_all(work: Work, pairs: Sequence[Pair], on_progress: OnProgress) -> list[ComparedPart]:
+    """Answers of every pair, in the order of the pairs.
+
+    Raises
+    ------
+    MetariskError
+        If a fit is refused, or a process ends without an answer.
+    """
+    alone = work.workers == 1
+    done = _fit_here(work.bench, pairs, work.folder) if alone else _fit_apart(*work[1:], pairs)
+    parts = []
+    on_progress(STAGE, 0, len(pairs))
+    for part in done:
+        parts.append(part)
+        on_progress(STAGE, len(parts), len(pairs))
+    order = {pair: place for place, pair in enumerate(pairs)}
+    return sorted(parts, key=lambda part: order[part.pair])  # workers end in any order
+
+
+def parts_folder(out: Path) -> Path:
+    """Folder of the parts, made where it is not; what stands in it is ignored by git.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds something else.
+    """
+    folder = out / PARTS
+    if out.exists() and not folder.is_dir() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(
+            f"{out} exists and has no {PARTS} folder",
+            expected="a result of this command, or nothing",
+            do="Choose another folder; this one is left as it is.",
+        )
+    with written(folder / ".gitignore") as draft:
+        draft.write_text("*\n", encoding="utf-8")
+    return folder
+
+
+def _fit_here(bench: Bench, pairs: Sequence[Pair], folder: Path) -> Iterator[ComparedPart]:
+    for pair in pairs:
+        yield fit_part(bench, pair, folder)
+
+
+def _fit_apart(
+    source: tuple[Path, Path | None], folder: Path, workers: int, pairs: Sequence[Pair]
+) -> Iterator[ComparedPart]:
+    """The same in processes of their own; each reads the samples once."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=source)
+    try:
+        for future in as_completed([pool.submit(_fit, pair, folder) for pair in pairs]):
+            answer = future.result()
+            if isinstance(answer, _Refusal):
+                raise answer.kind(answer.found, expected=answer.expected, do=answer.do)
+            yield answer
+    except BrokenProcessPool as caught:
+        raise MetariskError(
+            "a worker ended without an answer",
+            do="Often too little memory: use fewer workers. Run the command again; what was fitted is kept.",
+        ) from caught
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """An error of ours as a value: its arguments travel between processes, the exception does not."""
+
+    kind: type[MetariskError]
+    found: str
+    expected: str
+    do: str
+
+
+_OPEN: list[Bench] = []  # of a worker process: the samples that it read when it started
+
+
+def _start(config: Path, data_root: Path | None) -> None:
+    import sklearn.ensemble  # noqa: F401  # loads its threads, so that they can be limited
+    import torch
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+    _OPEN.append(Bench.open(config, data_root))
+
+
+def _fit(pair: Pair, folder: Path) -> ComparedPart | _Refusal:
+    try:
+        return fit_part(_OPEN[0], pair, folder)
+    except MetariskError as refused:
+        plain = type(refused).__init__ is MetariskError.__init__
+        return _Refusal(
+            type(refused) if plain else MetariskError, refused.found, refused.expected, refused.do
+        )
