@@ -146,3 +146,16 @@ def test_a_killed_run_goes_on_where_it_was(place: Place) -> None:
     assert {part.file.name for part in result.parts if part.kept} == stood
     undisturbed = benchmark_compare(config, out=place.folder / "again")
     pd.testing.assert_frame_equal(answers(result), answers(undisturbed))
+
+
+def test_each_fit_chooses_its_settings_among_its_own_patients(place: Place) -> None:
+    among = [{"training.learning_rate": 1e-9}, {"training.learning_rate": 0.01}]
+    section = {"models": ["linear"], "choose": {"among": among, "folds": 2}}
+    result = place.run(benchmark=section)
+    told = [note for note in result.notes if note.startswith("without fold")]
+    assert len(told) == 2
+    assert all("training.learning_rate" in note for note in told)
+    assert {part.pair.model for part in result.parts} == {"metarisk", "linear"}
+    again = place.run(benchmark=section)
+    assert fresh(again) == set()
+    pd.testing.assert_frame_equal(result.figures, again.figures)

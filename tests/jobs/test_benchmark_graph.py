@@ -99,14 +99,17 @@ def test_a_figure_is_the_mean_of_each_seeds_own(config: Path, result: GraphResul
 def test_fewer_patients_are_some_of_the_more(config: Path) -> None:
     bench = Bench.open(config, None)
     few, all_of_them = (
-        bench.round(Pair(0, "metarisk", share, 0)).prepared.training_set.cohort for share in (0.5, 1.0)
+        bench.round(Pair(0, "metarisk", share, 0), config.parent).prepared.training_set.cohort
+        for share in (0.5, 1.0)
     )
     assert 0.3 < len(few) / len(all_of_them) < 0.7
     assert set(few.patient_ids) < set(all_of_them.patient_ids)
-    other = bench.round(Pair(0, "metarisk", 0.5, 1)).prepared.training_set.cohort
+    other = bench.round(Pair(0, "metarisk", 0.5, 1), config.parent).prepared.training_set.cohort
     assert set(other.patient_ids) != set(few.patient_ids)
-    again = bench.round(Pair(0, "metarisk", 0.5, 0)).test
-    assert list(again.sample_ids) == list(bench.round(Pair(0, "rewired", 0.5, 1)).test.sample_ids)
+    again = bench.round(Pair(0, "metarisk", 0.5, 0), config.parent).test
+    assert list(again.sample_ids) == list(
+        bench.round(Pair(0, "rewired", 0.5, 1), config.parent).test.sample_ids
+    )
 
 
 def test_a_second_run_fits_nothing(config: Path, result: GraphResult) -> None:

@@ -90,9 +90,9 @@ def test_the_auroc_is_that_of_scikit_learn_averaged_over_targets(
     seen: list[tuple[np.ndarray, np.ndarray]] = []
     mean_auroc = search._mean_auroc
 
-    def watched(answers: np.ndarray, labels: np.ndarray) -> float:
+    def watched(answers: np.ndarray, labels: np.ndarray, strata: None) -> float:
         seen.append((answers, labels))
-        return mean_auroc(answers, labels)
+        return mean_auroc(answers, labels, strata)
 
     monkeypatch.setattr(search, "_mean_auroc", watched)
     ground = ground_for(make, metric="auroc")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from metarisk.config.evaluation import Control
+from metarisk.config.search import Value
 from metarisk.config.section import Section
 from metarisk.config.topology import TopologySection
 
@@ -75,6 +76,27 @@ class GraphSection(Section):
         return self
 
 
+class ChoiceSection(Section):
+    """Settings that are chosen anew inside the training patients of each fit: nested cross-validation.
+
+    Attributes
+    ----------
+    among
+        The alternatives: dotted settings of features, network and training, e.g. ``network.dropout: 0.5``;
+        ``{}`` is the experiment as it stands. Of equal ones the first is taken.
+    folds
+        Inner folds that judge them, a member each: of patients, or of whole cohorts or cancer types where
+        the outer parts are these.
+    metric
+        ``valid_loss``: held-out loss at the best epoch; ``auroc``: of yes / no questions, inside the cohorts
+        or cancer types that an inner fold holds.
+    """
+
+    among: tuple[dict[str, Value], ...] = Field(min_length=2)
+    folds: int = Field(default=3, ge=2, le=20)
+    metric: Literal["valid_loss", "auroc"] = "valid_loss"
+
+
 class BenchmarkSection(Section):
     """A comparison on samples that each model is fitted without.
 
@@ -86,6 +108,8 @@ class BenchmarkSection(Section):
         Baselines and controls beside our network; those of ``evaluation.controls`` if left out.
     versus
         The one of them that the figure shows us against; ``boosting`` where it is among them, else the first.
+    choose
+        Settings of the networks that each fit chooses for itself; those of the experiment if left out.
     graph
         Of `metarisk benchmark graph`.
     """
@@ -93,6 +117,7 @@ class BenchmarkSection(Section):
     split: SplitSection = SplitSection()
     models: tuple[Control, ...] | None = None
     versus: Control | None = None
+    choose: ChoiceSection | None = None
     graph: GraphSection = GraphSection()
 
     @model_validator(mode="after")

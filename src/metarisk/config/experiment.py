@@ -13,7 +13,7 @@ from metarisk.config.calibration import CalibrationSection
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.config.network import NetworkSection
 from metarisk.config.pretraining import PretrainingSection
-from metarisk.config.search import SearchSection, check_search
+from metarisk.config.search import SearchSection, check_key, check_search, with_settings
 from metarisk.config.section import Section
 from metarisk.config.topology import TopologySection
 from metarisk.config.training import TrainingSection
@@ -273,4 +273,16 @@ class Experiment(Section):
             raise ValueError("a search starts from random weights: add training.pretrained to its best.yaml")
         if self.search is not None:
             check_search(self, self.search, self.training.folds)
+        return self
+
+    @model_validator(mode="after")
+    def _choices_are_possible(self) -> Experiment:
+        if self.benchmark is None or self.benchmark.choose is None:
+            return self
+        where = "benchmark.choose.among"
+        plain = self.model_copy(update={"benchmark": None})
+        for alternative in self.benchmark.choose.among:
+            for key in alternative:
+                check_key(key, type(self), where)
+            with_settings(plain, alternative, where)
         return self

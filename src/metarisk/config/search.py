@@ -180,7 +180,7 @@ def check_search(experiment: Section, section: SearchSection, folds: int) -> Non
         )
     plain = experiment.model_copy(update={"search": None})
     for key, dimension in section.space.items():
-        _check_key(key, type(experiment))
+        check_key(key, type(experiment), "search.space")
         if isinstance(dimension, Span) and number_kind(type(experiment), key) is None:
             raise ConfigError(
                 f"search.space: {key} is no number", do="List the values to try as {choices: [...]}."
@@ -189,8 +189,12 @@ def check_search(experiment: Section, section: SearchSection, folds: int) -> Non
             with_settings(plain, {key: value})
 
 
-def with_settings(experiment: ExperimentT, settings: Mapping[str, Any]) -> ExperimentT:
+def with_settings(
+    experiment: ExperimentT, settings: Mapping[str, Any], where: str = "search.space"
+) -> ExperimentT:
     """The experiment with settings replaced, checked like one that was read.
+
+    ``where`` names the section that the settings stand in.
 
     Raises
     ------
@@ -213,9 +217,9 @@ def with_settings(experiment: ExperimentT, settings: Mapping[str, Any]) -> Exper
         told = first["msg"].removeprefix("Value error, ")
         value = settings.get(key, dict(settings))
         raise ConfigError(
-            f"search.space: {key} cannot be {value!r}",
+            f"{where}: {key} cannot be {value!r}",
             expected=told[:1].lower() + told[1:],
-            do="Keep the space inside what the setting accepts.",
+            do="Keep to what the setting accepts.",
         ) from error
 
 
@@ -248,17 +252,22 @@ def number_kind(kind: type[BaseModel], key: str) -> type[int] | type[float] | No
     return float if float in kinds else int if int in kinds else None
 
 
-def _check_key(key: str, kind: type[BaseModel]) -> None:
+def check_key(key: str, kind: type[BaseModel], where: str) -> None:
+    """Refuse a key that is no setting, or one that must not be chosen; ``where`` names its section.
+
+    Raises
+    ------
+    ConfigError
+        With the reason; a misspelt key with the nearest.
+    """
     parts = key.split(".")
     for length in range(1, len(parts) + 1):
         reason = FIXED.get(".".join(parts[:length]))
         if reason:
-            raise ConfigError(
-                f"search.space: {key} may not be searched: {reason}", do="Take it out of the space."
-            )
+            raise ConfigError(f"{where}: {key} may not be searched: {reason}", do="Take it out of the space.")
     free = [known for known in setting_keys(kind) if not _is_fixed(known)]
     if key not in free:
-        raise ConfigError(f"search.space: {key} is no setting of an experiment", do=nearest(key, free))
+        raise ConfigError(f"{where}: {key} is no setting of an experiment", do=nearest(key, free))
 
 
 def _is_fixed(key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import pandas as pd
 
 from metarisk.errors import ConfigError
 from metarisk.files import written
-from metarisk.jobs.compared_parts import Bench, ComparedPart, Pair, read_part
+from metarisk.jobs.compared_parts import CHOICE, Bench, ComparedPart, Pair, read_part
 from metarisk.jobs.comparison_heading import what_it_rests_on
 from metarisk.jobs.part_workers import OnProgress, Work, fit_all, parts_folder
 from metarisk.jobs.train import write_figures
@@ -99,8 +99,10 @@ def benchmark_compare(
     folder = parts_folder(out)
     pairs = [Pair(fit, model) for fit in range(bench.split.fits) for model in models]
     work = Work(bench, (config, data_root), folder, workers)
-    parts = fit_all(work, pairs, on_progress)
+    every = fit_all(work, pairs, on_progress)
+    parts = [part for part in every if part.pair.model != CHOICE]
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    notes = (*notes, *_choices(bench, every))
     if only:
         nothing = pd.DataFrame()
         return CompareResult(nothing, nothing, None, None, tuple(parts), notes, time.perf_counter() - started)
@@ -126,6 +128,15 @@ def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
             do="Name one of them, or add it to benchmark.models.",
         )
     return tuple(model for model in models if not only or model in only)
+
+
+def _choices(bench: Bench, parts: Sequence[ComparedPart]) -> Iterator[str]:
+    """What each fit chose, in words."""
+    for part in parts:
+        if part.pair.model == CHOICE:
+            settings = bench.chosen_settings(part)
+            told = ", ".join(f"{key} {value}" for key, value in settings.items())
+            yield f"without {bench.split.fit_name(part.pair.fit)}: {told or 'the settings as they stand'}"
 
 
 def _compare(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from metarisk.files import written
-from metarisk.jobs.compared_parts import Bench, ComparedPart, Pair, read_part
+from metarisk.jobs.compared_parts import CHOICE, Bench, ComparedPart, Pair, read_part
 from metarisk.jobs.comparison_heading import what_it_rests_on
 from metarisk.jobs.part_workers import OnProgress, Work, fit_all, parts_folder
 from metarisk.jobs.train import write_figures
@@ -92,7 +92,8 @@ def benchmark_graph(
     bench = Bench.open(config, data_root)
     on_progress("reading", 1, 1)
     pairs = list(_pairs(bench))
-    parts = fit_all(Work(bench, (config, data_root), parts_folder(out), workers), pairs, on_progress)
+    every = fit_all(Work(bench, (config, data_root), parts_folder(out), workers), pairs, on_progress)
+    parts = [part for part in every if part.pair.model != CHOICE]
     on_progress("resampling patients", 0, 1)
     figures = graph_figures(_answers(bench, parts), bench.cohort, bench.split, bench.experiment.evaluation)
     on_progress("resampling patients", 1, 1)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +16,7 @@ import pandas as pd
 from metarisk.config import load_experiment
 from metarisk.config.benchmark import BenchmarkSection
 from metarisk.config.experiment import Experiment
+from metarisk.config.search import Value
 from metarisk.files import written
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARTS = "parts"
+CHOICE = "choice"  # in the place of a model: which settings a fit takes
 KEY, SECONDS, NOTES = b"metarisk.key", b"metarisk.seconds", b"metarisk.notes"
 
 
@@ -121,20 +125,66 @@ class Bench:
         experiment = self.experiment
         return outer_split(self.cohort, self.section.split, experiment.tasks, experiment.seed)
 
-    def round(self, pair: Pair) -> Round:
-        """What a fit learns from and answers for; the last one asked for is kept: several models need it."""
-        from metarisk.train.crossvalidate import Round
+    def round(self, pair: Pair, folder: Path) -> Round:
+        """What a fit learns from and answers for; the last one asked for is kept: several models need it.
 
+        Where settings are to be chosen, they are those of the choice that stands in the folder, or is made.
+        """
         wanted = pair._replace(model="")
         known: tuple[Pair, Round] | None = self.__dict__.get("_last")
         if known is None or known[0] != wanted:
-            seed = self.experiment.seed if pair.seed is None else pair.seed
-            experiment = self.experiment.model_copy(update={"seed": seed})
-            split = self.split.fit(pair.fit).learning_from(pair.share, self.cohort.patient_ids, seed)
-            topology = self._topology(pair.topology)
-            known = wanted, Round.of(self.cohort, topology, experiment, split, self.start)
+            experiment = self._experiment(pair)
+            if self.section.choose is not None:
+                experiment = self.chosen(self.choice(pair, folder), experiment)
+            known = wanted, self._round(pair, experiment)
             self.__dict__["_last"] = known
         return known[1]
+
+    def _experiment(self, pair: Pair) -> Experiment:
+        seed = self.experiment.seed if pair.seed is None else pair.seed
+        return self.experiment.model_copy(update={"seed": seed})
+
+    def _round(self, pair: Pair, experiment: Experiment) -> Round:
+        from metarisk.train.crossvalidate import Round
+
+        split = self.split.fit(pair.fit).learning_from(pair.share, self.cohort.patient_ids, experiment.seed)
+        return Round.of(self.cohort, self._topology(pair.topology), experiment, split, self.start)
+
+    def choice(self, pair: Pair, folder: Path) -> ComparedPart:
+        """Each alternative on each inner fold of a fit: what stands in the folder, else judged now."""
+        from metarisk.train.choose import judge_alternatives
+        from metarisk.train.figures import OURS
+
+        section, kind = self.section.choose, self.split.kind
+        assert section is not None
+        round_ = self._round(pair, self._experiment(pair))
+        key = hashlib.sha256("\0".join([round_.key(OURS), section.model_dump_json(), kind]).encode())
+
+        def judge() -> pd.DataFrame:
+            training, topology = round_.prepared.training_set.cohort, self._topology(pair.topology)
+            judged = judge_alternatives(training, topology, round_.experiment, section, kind)
+            rows = [(each.alternative, *inner) for each in judged for inner in enumerate(each.scores)]
+            return pd.DataFrame(rows, columns=["alternative", "inner_fold", "score"])
+
+        return _kept_or_made(pair._replace(model=CHOICE), folder, key.hexdigest(), (), judge)
+
+    def chosen(self, part: ComparedPart, experiment: Experiment) -> Experiment:
+        """The experiment with the settings that a choice comes to."""
+        from metarisk.config.search import with_settings
+
+        return with_settings(experiment, self.chosen_settings(part))
+
+    def chosen_settings(self, part: ComparedPart) -> dict[str, Value]:
+        """The alternative that is best on the inner folds of a choice."""
+        from metarisk.train.choose import Judged, best_alternative
+
+        section, table = self.section.choose, read_part(part)
+        assert section is not None
+        judged = [
+            Judged(number, tuple(table.loc[table["alternative"] == number, "score"]))
+            for number in range(len(section.among))
+        ]
+        return section.among[best_alternative(judged, section.metric)]
 
     def _topology(self, name: str) -> Topology:
         """The experiment's own, or another that its benchmark names; read once."""
@@ -156,29 +206,23 @@ def fit_part(bench: Bench, pair: Pair, folder: Path) -> ComparedPart:
     bench
         The experiment.
     pair
-        Model and fit.
+        Model and fit; `CHOICE` in the place of a model judges the alternatives.
     folder
         Where the parts stand.
     """
     from metarisk.train.crossvalidate import answer_table
 
-    round_ = bench.round(pair)
-    key = round_.key(pair.model)
-    file = folder / f"{pair.model}-{pair.fit + 1}-{key[:16]}.parquet"
-    known = _metadata(file)
-    if known.get(KEY) == key.encode():
-        return _part(pair, file, known, kept=True)
-    started = time.perf_counter()
-    answers = round_.answers(pair.model, lambda epoch: None)
-    seconds = time.perf_counter() - started
-    metadata = {
-        KEY: key.encode(),
-        SECONDS: f"{seconds:.1f}".encode(),
-        NOTES: "\n".join(round_.prepared.notes).encode(),
-    }
-    _write(answer_table(answers, round_.test), metadata, file)
-    log.info("%s, %s: %.0f s", pair.model, bench.split.fit_name(pair.fit), seconds)
-    return _part(pair, file, metadata, kept=False)
+    if pair.model == CHOICE:
+        return bench.choice(pair, folder)
+    round_ = bench.round(pair, folder)
+
+    def answer() -> pd.DataFrame:
+        return answer_table(round_.answers(pair.model, lambda epoch: None), round_.test)
+
+    part = _kept_or_made(pair, folder, round_.key(pair.model), round_.prepared.notes, answer)
+    if not part.kept:
+        log.info("%s, %s: %.0f s", pair.model, bench.split.fit_name(pair.fit), part.seconds)
+    return part
 
 
 def read_part(part: ComparedPart) -> pd.DataFrame:
@@ -187,6 +231,22 @@ def read_part(part: ComparedPart) -> pd.DataFrame:
 
     table: pd.DataFrame = pq.read_table(part.file, page_checksum_verification=True).to_pandas()
     return table
+
+
+def _kept_or_made(
+    pair: Pair, folder: Path, key: str, notes: Sequence[str], make: Callable[[], pd.DataFrame]
+) -> ComparedPart:
+    """The part that stands in the folder under its key, else one that is made now."""
+    file = folder / f"{pair.model}-{pair.fit + 1}-{key[:16]}.parquet"
+    known = _metadata(file)
+    if known.get(KEY) == key.encode():
+        return _part(pair, file, known, kept=True)
+    started = time.perf_counter()
+    table = make()
+    seconds = time.perf_counter() - started
+    metadata = {KEY: key.encode(), SECONDS: f"{seconds:.1f}".encode(), NOTES: "\n".join(notes).encode()}
+    _write(table, metadata, file)
+    return _part(pair, file, metadata, kept=False)
 
 
 def _part(pair: Pair, file: Path, metadata: dict[bytes, bytes], *, kept: bool) -> ComparedPart:

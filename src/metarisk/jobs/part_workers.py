@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from metarisk.errors import MetariskError, OutputError
 from metarisk.files import written
-from metarisk.jobs.compared_parts import PARTS, Bench, ComparedPart, Pair, fit_part
+from metarisk.jobs.compared_parts import CHOICE, PARTS, Bench, ComparedPart, Pair, fit_part
 
 OnProgress = Callable[[str, int, int], None]
-STAGE = "fitting models"
+CHOOSING, FITTING = "choosing settings", "fitting models"
 
 
 class Work(NamedTuple):
@@ -40,20 +40,28 @@ class Work(NamedTuple):
 
 
 def fit_all(work: Work, pairs: Sequence[Pair], on_progress: OnProgress) -> list[ComparedPart]:
-    """Answers of every pair, in the order of the pairs.
+    """Answers of every pair, in the order of the pairs; before them what their fits chose, if they choose.
 
     Raises
     ------
     MetariskError
         If a fit is refused, or a process ends without an answer.
     """
+    first = dict.fromkeys(pair._replace(model=CHOICE) for pair in pairs if work.bench.section.choose)
+    chosen = _fit_in_turn(work, list(first), CHOOSING, on_progress) if first else []
+    return [*chosen, *_fit_in_turn(work, pairs, FITTING, on_progress)]
+
+
+def _fit_in_turn(
+    work: Work, pairs: Sequence[Pair], stage: str, on_progress: OnProgress
+) -> list[ComparedPart]:
     alone = work.workers == 1
     done = _fit_here(work.bench, pairs, work.folder) if alone else _fit_apart(*work[1:], pairs)
     parts = []
-    on_progress(STAGE, 0, len(pairs))
+    on_progress(stage, 0, len(pairs))
     for part in done:
         parts.append(part)
-        on_progress(STAGE, len(parts), len(pairs))
+        on_progress(stage, len(parts), len(pairs))
     order = {pair: place for place, pair in enumerate(pairs)}
     return sorted(parts, key=lambda part: order[part.pair])  # workers end in any order
 

@@ -102,8 +102,7 @@ def outer_split(cohort: Cohort, section: SplitSection, tasks: TaskSection, seed:
     """
     if section.by == "patient":
         return folds_by_patient(cohort, section.folds, seed)
-    groups = cohorts_of(cohort) if section.by == "cohort" else _column(cohort, "cancer_type")
-    return _by_group(cohort, groups, section, tasks)
+    return _by_group(cohort, groups_of(cohort, section.by), section, tasks)
 
 
 def folds_by_patient(cohort: Cohort, folds: int, seed: int) -> OuterSplit:
@@ -117,6 +116,11 @@ def folds_by_patient(cohort: Cohort, folds: int, seed: int) -> OuterSplit:
     part_of = patient_folds(cohort.patient_ids, folds, f"{OUTER_SALT}-{seed}")
     names = tuple(f"fold {number + 1}" for number in range(folds))
     return OuterSplit(f"{folds} folds by patient", names, part_of, cohort.patient_ids)
+
+
+def groups_of(cohort: Cohort, kind: Kind) -> NDArray[np.object_]:
+    """Cohort or cancer type of each sample, None where nobody says, shape (N,)."""
+    return cohorts_of(cohort) if kind == "cohort" else _column(cohort, "cancer_type")
 
 
 def cohorts_of(cohort: Cohort) -> NDArray[np.object_]:

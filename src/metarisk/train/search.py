@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from metarisk.config.experiment import Experiment
 from metarisk.config.search import SearchSection
 from metarisk.data.cohort import Cohort
 from metarisk.data.split import holdout, patient_folds
 from metarisk.errors import ConfigError
-from metarisk.metrics.discrimination import auroc
+from metarisk.metrics.within import stratified_auroc
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.planning import fit_flat, plan_network
 from metarisk.nn.heads import TaskLayout
@@ -53,6 +54,8 @@ class Ground:
         Rows that a trial learns from and is judged on, one an inner fold.
     ready
         Features for all trials; None where the space holds settings of the features.
+    strata
+        Cohort or cancer type inside which AUROC ranks, shape (N,); all samples together if None.
     """
 
     experiment: Experiment
@@ -62,6 +65,7 @@ class Ground:
     layout: TaskLayout
     folds: tuple[FoldRows, ...]
     ready: Ready | None = field(repr=False)
+    strata: NDArray[np.str_] | None = None
 
 
 def ground_of(experiment: Experiment, search: SearchSection, cohort: Cohort, topology: Topology) -> Ground:
@@ -143,14 +147,16 @@ def _judge_fold(
         return best
     member = Ensemble(plan, ready.topology, [network.cpu()])
     answers = member.answers(training_set.batch.take(rows.valid))["outputs"][0]
-    return _mean_auroc(answers, training_set.targets.binary[rows.valid])
+    strata = None if ground.strata is None else ground.strata[rows.valid]
+    return _mean_auroc(answers, training_set.targets.binary[rows.valid], strata)
 
 
-def _mean_auroc(answers: np.ndarray, labels: np.ndarray) -> float:
-    """Mean over the yes / no targets that have both answers, shapes (N, O) and (N, B)."""
+def _mean_auroc(answers: np.ndarray, labels: np.ndarray, strata: NDArray[np.str_] | None) -> float:
+    """Mean over the yes / no targets that have both answers, shapes (N, O), (N, B) and (N,)."""
+    inside = np.zeros(len(labels), dtype=int) if strata is None else strata
     known = ~np.isnan(labels)
     values = [
-        auroc(answers[rows, column].astype(np.float64), labels[rows, column])
+        stratified_auroc(answers[rows, column].astype(np.float64), labels[rows, column], inside[rows], 1)
         for column, rows in enumerate(known.T)
     ]
     return float(np.nanmean(values)) if not np.isnan(values).all() else 0.5
