@@ -12,6 +12,8 @@ from metarisk.config.section import Section
 from metarisk.config.topology import TopologySection
 
 Permuted = Literal["no_graph", "rewired", "shuffled_signs"]
+# Beside every comparison unless it names its models: what must lose, and what must not win.
+NEGATIVE: tuple[Control, ...] = ("no_graph", "rewired", "permuted_labels")
 
 
 class SplitSection(Section):
@@ -105,7 +107,8 @@ class BenchmarkSection(Section):
     split
         Which samples are held out together.
     models
-        Baselines and controls beside our network; those of ``evaluation.controls`` if left out.
+        Baselines and controls beside our network; if left out, those of ``evaluation.controls`` and the
+        negative controls ``no_graph``, ``rewired`` and ``permuted_labels``.
     versus
         The one of them that the figure shows us against; ``boosting`` where it is among them, else the first.
     choose
@@ -119,6 +122,10 @@ class BenchmarkSection(Section):
     versus: Control | None = None
     choose: ChoiceSection | None = None
     graph: GraphSection = GraphSection()
+
+    def models_beside(self, controls: tuple[Control, ...]) -> tuple[Control, ...]:
+        """Baselines and controls, where ``controls`` are those that a training run has."""
+        return tuple(dict.fromkeys((*controls, *NEGATIVE))) if self.models is None else self.models
 
     @model_validator(mode="after")
     def _figure_is_against_one_of_them(self) -> BenchmarkSection:

@@ -119,8 +119,7 @@ def benchmark_compare(
 def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
     from metarisk.train.figures import OURS
 
-    chosen = bench.section.models
-    models = (OURS, *(bench.experiment.evaluation.controls if chosen is None else chosen))
+    models = (OURS, *bench.section.models_beside(bench.experiment.evaluation.controls))
     unknown = sorted(set(only) - set(models))
     if unknown:
         raise ConfigError(
