@@ -164,7 +164,7 @@ class CoxNet:
             leaving = -np.expm1(-total) * free
             incidence += leaving * np.divide(ours, total, out=np.zeros(len(X)), where=total > 0)
             free -= leaving
-        return incidence
+        return np.minimum(incidence, 1.0)  # sums round
 
 
 def fit_cox_net(
