@@ -13,11 +13,35 @@ Control = Literal[
     "rewired",
     "shuffled_signs",
     "permuted_labels",
+    "only_mutation",
+    "only_copy_number",
+    "only_fusion",
+    "only_expression",
+    "only_methylation",
+    "only_microrna",
+    "only_protein",
+    "only_metabolite",
+    "only_signature",
+    "only_cell_fraction",
     "boosting",
     "linear",
+    "elastic_net",
+    "clinic_only",
+    "assays_only",
     "panel_only",
     "type_only",
     "burden_only",
+    "tmb",
+    "fga",
+    "age",
+    "pdl1_percent",
+    "gep",
+    "ifng",
+    "cd8a",
+    "pdl1",
+    "aurka",
+    "loris",
+    "loris_nsclc",
 ]
 
 
@@ -37,8 +61,11 @@ class EvaluationSection(Section):
     controls
         Models trained beside ours on the same patients. ``no_graph``, ``rewired`` and ``shuffled_signs`` are
         our network over no graph, a graph with other ends, and other signs; ``permuted_labels`` is our
-        network taught labels of other patients, and must find nothing. ``boosting`` and ``linear`` read the
-        same inputs; ``panel_only``, ``type_only`` and ``burden_only`` (FGA and TMB) read what they say.
+        network taught labels of other patients, and must find nothing; ``only_<assay>`` is our network with
+        one assay and no clinic. ``boosting``, ``linear`` (ridge) and ``elastic_net`` (for dated endpoints
+        Cox) read the same inputs, ``clinic_only`` and ``assays_only`` are elastic nets on a part of them;
+        ``panel_only``, ``type_only`` and ``burden_only`` (FGA and TMB) read what they say. The others are
+        published scores that are not fitted and only rank: ``metarisk.train.published``.
     """
 
     test_fraction: float = Field(default=0.2, gt=0.0, lt=0.9)

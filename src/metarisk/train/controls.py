@@ -4,49 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from metarisk.config.experiment import Experiment, FeatureSection
+from metarisk.config.experiment import Experiment
 from metarisk.data.cohort import Cohort
 from metarisk.errors import ConfigError
 from metarisk.features.batch import Batch
-from metarisk.features.transform import FeatureTransform
 from metarisk.models.answers import Probability, probabilities
 from metarisk.pathways.controls import rewired, shuffled_signs
 from metarisk.pathways.topology import Topology
-from metarisk.schema.endpoints import event_column, time_column
-from metarisk.train.baselines import (
-    Baseline,
-    fit_boosting,
-    fit_boosting_horizon,
-    fit_linear,
-    fit_linear_horizon,
-)
-from metarisk.train.examples import Features
-from metarisk.train.figures import EVER, OURS, Answers, Question, answers_of
+from metarisk.schema.assays import Assay
+from metarisk.train.figures import OURS, Answers, answers_of
+from metarisk.train.flat_models import CONFOUNDERS, FLAT_MODELS, flat_answers, flat_inputs
 from metarisk.train.members import Learned, OnEpoch, TrainingSet, learn, without_graph
+from metarisk.train.published import SCORES, score_answers
 
-Fit = Callable[..., Baseline]
-
-# How each baseline is fitted to a yes / no target, and to "the event by a horizon".
-BOOSTING: tuple[Fit, Fit] = (fit_boosting, fit_boosting_horizon)
-LINEAR: tuple[Fit, Fit] = (fit_linear, fit_linear_horizon)
-BASELINES: dict[str, tuple[Fit, Fit]] = {
-    "boosting": BOOSTING,
-    "linear": LINEAR,
-    "panel_only": LINEAR,
-    "type_only": LINEAR,
-    "burden_only": BOOSTING,
-}
-# Baselines that read a confounder and nothing else, whatever the experiment reads.
-CONFOUNDERS: dict[str, FeatureSection] = {
-    "panel_only": FeatureSection(assays=(), numeric=(), categorical=("panel",)),
-    "type_only": FeatureSection(assays=(), numeric=(), categorical=("cancer_type",)),
-    "burden_only": FeatureSection(assays=(), numeric=("tmb_per_mb", "fga"), categorical=()),
-}
+__all__ = [
+    "BASELINES",
+    "CONFOUNDERS",
+    "Lesson",
+    "baseline_inputs",
+    "control_answers",
+    "flat_inputs",
+    "lesson_of",
+    "model_answers",
+    "probabilities_of",
+]
+# Controls that are no network: fitted to a flat table, or published and not fitted at all.
+BASELINES = frozenset({*FLAT_MODELS, *SCORES})
 # Two members show that nothing can be learned from labels of other patients as well as ten do.
 PERMUTED_FOLDS = 2
 
@@ -57,13 +46,6 @@ class Lesson(NamedTuple):
     training_set: TrainingSet
     topology: Topology
     experiment: Experiment
-
-
-class FlatInputs(NamedTuple):
-    """What a baseline reads of the training and of the test samples, (N, F) each."""
-
-    training: Features
-    test: Features
 
 
 def control_answers(
@@ -92,11 +74,12 @@ def control_answers(
     Raises
     ------
     ConfigError
-        If the training samples do not know what the control reads.
+        If the training samples do not know what the control reads, or it answers none of the endpoints.
     """
-    if name in BASELINES:
-        inputs = flat_inputs(name, training_set, topology, test)
-        return _baseline_answers(BASELINES[name], training_set, experiment, inputs)
+    if name in FLAT_MODELS:
+        return flat_answers(name, training_set, topology, experiment, test)
+    if name in SCORES:
+        return score_answers(name, training_set.layout, experiment.tasks.horizons_days, test)
     lesson = lesson_of(name, Lesson(training_set, topology, experiment))
     learned = learn(*lesson, on_epoch)
     return model_answers(learned, learned.transform.apply(test), experiment)
@@ -125,25 +108,31 @@ def lesson_of(name: str, ours: Lesson) -> Lesson:
     return _LESSONS[name](ours)
 
 
-def flat_inputs(name: str, training_set: TrainingSet, topology: Topology, test: Cohort) -> FlatInputs:
-    """What a baseline reads: our model's flat inputs, or a confounder alone.
+def baseline_inputs(
+    name: str, training_set: TrainingSet, topology: Topology, test: Cohort
+) -> tuple[NDArray[Any], ...]:
+    """All numbers that the answers of a control without a network rest on, beside labels and patients.
+
+    Parameters
+    ----------
+    name
+        One of `BASELINES`.
+    training_set, topology, test
+        As in `control_answers`.
+
+    Returns
+    -------
+    tuple
+        A flat model's training and test tables, (N, F) each; a published score of the test samples, (N,).
 
     Raises
     ------
     ConfigError
-        If the training samples do not know the confounder.
+        If the training samples do not know what the control reads.
     """
-    if name not in CONFOUNDERS:
-        return FlatInputs(training_set.batch.flat, training_set.transform.apply(test).flat)
-    transform = FeatureTransform.fit(training_set.cohort, topology, CONFOUNDERS[name])
-    if not transform.columns:
-        section = CONFOUNDERS[name]
-        raise ConfigError(
-            f"no training sample knows {' or '.join((*section.numeric, *section.categorical))}",
-            expected=f"what the control {name} reads",
-            do=f"Take {name} out of evaluation.controls.",
-        )
-    return FlatInputs(transform.apply(training_set.cohort).flat, transform.apply(test).flat)
+    if name in SCORES:
+        return (SCORES[name].of(test),)
+    return tuple(flat_inputs(name, training_set, topology, test))
 
 
 def _permuted(ours: Lesson) -> Lesson:
@@ -159,6 +148,21 @@ def _permuted(ours: Lesson) -> Lesson:
     return ours._replace(training_set=taught, experiment=experiment.model_copy(update={"training": training}))
 
 
+def _single_assay(assay: Assay, ours: Lesson) -> Lesson:
+    """Our network with one of the experiment's assays and no clinic, its features learned anew."""
+    training_set, topology, experiment = ours
+    if assay not in training_set.transform.scales:
+        raise ConfigError(
+            f"the experiment reads no {assay} that a training sample has",
+            expected=f"one of {', '.join(training_set.transform.scales) or 'its assays'}",
+            do=f"Take only_{assay} out of evaluation.controls.",
+        )
+    features = experiment.features.model_copy(update={"assays": (assay,), "numeric": (), "categorical": ()})
+    experiment = experiment.model_copy(update={"features": features})
+    taught = TrainingSet.of(training_set.cohort, topology, training_set.layout, experiment)
+    return Lesson(replace(taught, start=training_set.start), topology, experiment)
+
+
 _LESSONS: dict[str, Callable[[Lesson], Lesson]] = {
     OURS: lambda ours: ours,
     "no_graph": lambda ours: ours._replace(experiment=without_graph(ours.experiment)),
@@ -167,27 +171,5 @@ _LESSONS: dict[str, Callable[[Lesson], Lesson]] = {
         topology=shuffled_signs(ours.topology, ours.experiment.seed)
     ),
     "permuted_labels": _permuted,
+    **{f"only_{assay}": partial(_single_assay, assay) for assay in Assay},
 }
-
-
-def _baseline_answers(
-    fits: tuple[Fit, Fit], training_set: TrainingSet, experiment: Experiment, inputs: FlatInputs
-) -> Answers:
-    """One model a question, each with its own tuning; dated questions are weighted for censoring."""
-    fit, fit_by = fits
-    patients = training_set.cohort.patient_ids
-    endpoints: pd.DataFrame = training_set.cohort.endpoints
-    answers = {}
-    for endpoint in training_set.layout.binary:
-        labels = endpoints[endpoint].to_numpy(np.float64)
-        model = fit(inputs.training, labels, seed=experiment.seed, groups=patients)
-        answers[Question(endpoint, EVER)] = model.predict(inputs.test)
-    for endpoint in training_set.layout.timed:
-        time = endpoints[time_column(endpoint)].to_numpy(np.float64)
-        event = endpoints[event_column(endpoint)].to_numpy(np.float64)
-        for horizon in experiment.tasks.horizons_days:
-            dated = fit_by(
-                inputs.training, time, event, horizon=horizon, seed=experiment.seed, groups=patients
-            )
-            answers[Question(endpoint, horizon)] = dated.predict(inputs.test)
-    return answers

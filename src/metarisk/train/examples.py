@@ -15,7 +15,7 @@ Features = NDArray[np.float32]
 Floats = NDArray[np.float64]
 
 _FOLDS = 5
-_MANY_EVENTS = 500  # from here one held-out fold says enough; below it three are averaged
+_MANY_EVENTS = 500  # from here one held-out fold says enough; below it several are averaged
 
 
 class Examples(NamedTuple):
@@ -111,10 +111,16 @@ def labelled_by_horizon(
     return labelled(X[known], label, status.weight, groups[known])
 
 
-def inner_splits(examples: Examples, seed: int) -> Iterator[tuple[Examples, Examples]]:
-    """Training and held-out rows by whole patients, those with the event spread evenly.
+def inner_splits(examples: Examples, seed: int, most: int = 3) -> Iterator[tuple[Examples, Examples]]:
+    """Training and held-out rows by whole patients, see `held_out_rows`."""
+    for held in held_out_rows(examples, seed, most):
+        yield examples.take(~held), examples.take(held)
 
-    A fifth of the patients is held out: once where both classes are large, else three times, others each.
+
+def held_out_rows(examples: Examples, seed: int, most: int = 3) -> Iterator[NDArray[np.bool_]]:
+    """True where a row is held out, by whole patients, those with the event spread evenly, shape (N,) each.
+
+    A fifth of the patients is held out: once where both classes are large, else ``most`` times, others each.
     """
     patients, patient_of = np.unique(examples.groups, return_inverse=True)
     events = np.bincount(patient_of, weights=examples.y, minlength=len(patients))
@@ -123,10 +129,10 @@ def inner_splits(examples: Examples, seed: int) -> Iterator[tuple[Examples, Exam
     fold_of = np.empty(len(patients), dtype=np.intp)
     fold_of[dealt] = np.arange(len(patients)) % _FOLDS
     rarer = min(examples.y.sum(), len(examples.y) - examples.y.sum())
-    for fold in range(1 if rarer >= _MANY_EVENTS else 3):
+    for fold in range(1 if rarer >= _MANY_EVENTS else most):
         held = fold_of[patient_of] == fold
         if held.any():
-            yield examples.take(~held), examples.take(held)
+            yield held
 
 
 def telling_columns(examples: Examples, *, least: int, most: int, cells: float = np.inf) -> NDArray[np.intp]:

@@ -18,23 +18,11 @@ from metarisk.train.examples import (
     labelled_by_horizon,
     telling_columns,
 )
+from metarisk.train.standardised import Scaling
 
 _PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C, the inverse strength of the ridge
 _FEWEST_DIFFERING = 5
 _MOST_COLUMNS = 4000
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Median imputation and standardisation learned on training rows; shape (C,) each."""
-
-    median: Floats
-    mean: Floats
-    deviation: Floats
-
-    def apply(self, X: Features) -> Floats:
-        """Known, centred and scaled, (N, C) -> (N, C)."""
-        return (np.where(np.isnan(X), self.median, X) - self.mean) / self.deviation
 
 
 @dataclass(frozen=True)
@@ -118,7 +106,7 @@ def _fit(examples: Examples, seed: int) -> Ridge:
     losses = [_losses(training, held) for training, held in inner_splits(examples, seed)]
     penalty = _PENALTIES[int(np.argmin(np.mean(losses, axis=0)))]
     columns = _columns(examples)
-    scaling = _learn_scaling(examples.X[:, columns])
+    scaling = Scaling.of(examples.X[:, columns])
     scaled = scaling.apply(examples.X[:, columns])
     coefficients, intercept = next(_path(scaled, examples, (penalty,)))
     return Ridge(columns, scaling, coefficients, intercept, penalty)
@@ -127,7 +115,7 @@ def _fit(examples: Examples, seed: int) -> Ridge:
 def _losses(training: Examples, held: Examples) -> Floats:
     """Log loss of the held-out patients at each penalty, shape (penalties,)."""
     columns = _columns(training)
-    scaling = _learn_scaling(training.X[:, columns])
+    scaling = Scaling.of(training.X[:, columns])
     scaled, scaled_held = scaling.apply(training.X[:, columns]), scaling.apply(held.X[:, columns])
     losses = []
     for coefficients, intercept in _path(scaled, training, _PENALTIES):
@@ -148,12 +136,3 @@ def _path(scaled: Floats, examples: Examples, penalties: tuple[float, ...]) -> I
 
 def _columns(training: Examples) -> NDArray[np.intp]:
     return telling_columns(training, least=_FEWEST_DIFFERING, most=_MOST_COLUMNS)
-
-
-def _learn_scaling(X: Features) -> Scaling:
-    known = ~np.isnan(X)
-    # A column that these rows do not know at all says nothing; any constant will do.
-    median = np.array([np.median(x[k]) if k.any() else 0.0 for x, k in zip(X.T, known.T, strict=True)])
-    filled = np.where(known, X, median)
-    deviation = filled.std(axis=0)
-    return Scaling(median, filled.mean(axis=0), np.where(deviation > 0, deviation, 1.0))
