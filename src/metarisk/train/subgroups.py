@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from metarisk.data.disclosure import FEWEST_SAMPLES
 from metarisk.metrics.discrimination import weighted_auroc
-from metarisk.metrics.intervals import Resampled, Statistic, resampled_together, weighted_mean
+from metarisk.metrics.inputs import ratio
+from metarisk.metrics.intervals import Resampled, resampled_weights, weighted_mean
 from metarisk.schema.clinical import COHORT
 from metarisk.train.figures import OURS, Answers, DoubleArray
 from metarisk.train.held_out import TOO_FEW, Asked, HeldOut, fewer
@@ -72,13 +73,15 @@ def subgroup_figures(models: Mapping[str, Answers], held_out: HeldOut) -> pd.Dat
         ``events`` count samples whose answer is known.
     """
     names = groupings(held_out.clinical)
+    asked_of = list(held_out.asked(models))
+    groups_of = [list(_groups(names, asked)) for asked in asked_of]
+    large_of = [
+        [group for group in groups if fewer(asked.judged.label[group.rows]) >= TOO_FEW]
+        for asked, groups in zip(asked_of, groups_of, strict=True)
+    ]
+    drawn_of = _resample(asked_of, large_of, held_out)
     rows: list[dict[str, Any]] = []
-    for asked in held_out.asked(models):
-        groups = list(_groups(names, asked))
-        large = [group for group in groups if fewer(asked.judged.label[group.rows]) >= TOO_FEW]
-        drawn = resampled_together(
-            dict(_statistics(asked, large)), held_out.patients, resamples=held_out.section.bootstrap
-        )
+    for asked, groups, large, drawn in zip(asked_of, groups_of, large_of, drawn_of, strict=True):
         for model in asked.scores:
             rows += [{**asked.names, **_row(asked, model, group, drawn)} for group in groups]
             rows += [{**asked.names, **gap} for gap in _gaps(asked, model, large, drawn)]
@@ -144,7 +147,7 @@ def _group_names(clinical: pd.DataFrame, column: str) -> NDArray[np.str_]:
 
 def _age_bands(clinical: pd.DataFrame) -> pd.Series:
     age = clinical.reindex(columns=["age_years"])["age_years"].astype(np.float64)
-    band = np.array(AGE_NAMES, dtype=object)[np.searchsorted(AGE_STEPS, age.to_numpy(), side="right") % 4]
+    band = np.array(AGE_NAMES, dtype=object)[np.searchsorted(AGE_STEPS, age.to_numpy(), side="right")]
     return pd.Series(band, index=clinical.index, dtype=object).where(age.notna())
 
 
@@ -163,18 +166,42 @@ def _place(group: Group) -> tuple[bool, int, str]:
     return group.name in (UNKNOWN, RARE), band, group.name
 
 
-def _statistics(asked: Asked, groups: list[Group]) -> Iterator[tuple[Cell, Statistic]]:
-    label = asked.judged.label
+def _drawn(asked: Asked, groups: Sequence[Group], weights: DoubleArray) -> Iterator[tuple[Cell, DoubleArray]]:
+    """Every figure of every model in each group under B weightings of the samples, shape (B,) each.
+
+    Parameters
+    ----------
+    weights
+        How often each sample is drawn, shape (B, N).
+    """
+    own = np.take(weights, asked.judged.rows, axis=1) * asked.judged.weight
     for group in groups:
-        rows = group.rows
-        for model, score in asked.scores.items():
-            figures: dict[str, Statistic] = {
-                "auroc": partial(weighted_auroc, score[rows], label[rows]),
-                "excess": partial(weighted_mean, label[rows] - score[rows]),
-                "brier": partial(weighted_mean, (label[rows] - score[rows]) ** 2),
-            }
-            for figure, statistic in figures.items():
-                yield Cell(model, group.column, group.name, figure), asked.among(statistic, rows)
+        inside, label = np.take(own, group.rows, axis=1), asked.judged.label[group.rows]
+        scores = {model: score[group.rows] for model, score in asked.scores.items()}
+        missed = label[:, None] - np.column_stack(list(scores.values()))
+        total = np.broadcast_to(inside.sum(axis=1)[:, None], (len(weights), len(scores)))
+        excess, brier = ratio(inside @ missed, total), ratio(inside @ missed**2, total)
+        for place, (model, score) in enumerate(scores.items()):
+            figures = (weighted_auroc(score, label, inside), excess[:, place], brier[:, place])
+            for figure, values in zip(FIGURES, figures, strict=True):
+                yield Cell(model, group.column, group.name, figure), values
+
+
+def _resample(
+    asked: Sequence[Asked], groups: Sequence[Sequence[Group]], held_out: HeldOut
+) -> list[dict[Cell, Resampled]]:
+    """Figures of each question over the same resamples of the patients, which are drawn once for all."""
+    patients = held_out.patients
+    whole = np.ones((1, len(patients)))
+    found: list[dict[Cell, list[DoubleArray]]] = [{} for _ in asked]
+    for weights in chain([whole], resampled_weights(patients, held_out.section.bootstrap, 0)):
+        for one, large, cells in zip(asked, groups, found, strict=True):
+            for cell, values in _drawn(one, large, weights):
+                cells.setdefault(cell, []).append(values)
+    return [
+        {cell: Resampled(float(first[0]), np.concatenate(rest)) for cell, (first, *rest) in cells.items()}
+        for cells in found
+    ]
 
 
 def _row(asked: Asked, model: str, group: Group, drawn: Mapping[Cell, Resampled]) -> dict[str, Any]:
