@@ -16,7 +16,7 @@ from metarisk.metrics.intervals import Resampled, Statistic, resampled_together,
 from metarisk.train.figures import Answers, DoubleArray
 from metarisk.train.held_out import TOO_FEW, Asked, HeldOut, fewer
 
-THRESHOLDS = (0.01, 0.02, 0.03, *(round(0.05 * step, 2) for step in range(1, 19)))
+THRESHOLDS = (0.01, 0.02, 0.03, 0.04, 0.05, 0.075, *(round(0.05 * step, 2) for step in range(2, 19)))
 NET_BENEFIT, AUROC, AVERAGE_PRECISION = "net_benefit", "auroc", "average_precision"
 EACH, MACRO, MICRO = "each", "macro", "micro"
 ORGANS, SITE = "site", "site."

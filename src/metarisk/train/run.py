@@ -137,14 +137,7 @@ def train_model(
     training_set, test, ours = fitted.training_set, fitted.test, fitted.learned[OURS]
     batch = training_set.transform.apply(test)
     answered = probabilities_of(ours, batch, experiment)
-    models: dict[str, Answers] = {OURS: answers_of(answered)}
-    for name in experiment.evaluation.controls:
-        control = fitted.learned.get(name)
-        models[name] = (
-            control_answers(name, training_set, fitted.topology, experiment, test, _no_epoch)
-            if control is None
-            else model_answers(control, control.transform.apply(test), experiment)
-        )
+    models = {OURS: answers_of(answered), **_control_answers(fitted, experiment)}
     held_out = HeldOut(test.endpoints, training_set.cohort.endpoints, test.clinical, experiment.evaluation)
     figures, subgroups, decisions = judge(models, answered, held_out)
     figures = with_graph_shares(figures, ours.ensemble, batch, experiment.tasks.horizons_days)
@@ -164,6 +157,20 @@ def train_model(
         card=model_card(experiment, provenance, figures, notes, subgroups),
     )
     return Trained(bundle, figures, test, notes, models, subgroups, decisions)
+
+
+def _control_answers(fitted: Fitted, experiment: Experiment) -> dict[str, Answers]:
+    """Answers of each control for the held-out samples; the baselines are fitted here."""
+    training_set, test = fitted.training_set, fitted.test
+    answers = {}
+    for name in experiment.evaluation.controls:
+        control = fitted.learned.get(name)
+        answers[name] = (
+            control_answers(name, training_set, fitted.topology, experiment, test, _no_epoch)
+            if control is None
+            else model_answers(control, control.transform.apply(test), experiment)
+        )
+    return answers
 
 
 def fit_networks(

@@ -77,7 +77,7 @@ def _lines(part: pd.DataFrame) -> Iterator[Line]:
             short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}\u2026"
             figures = {str(key): float(value) for key, value in row.items() if isinstance(value, float)}
             yield Line(f"{short}  {row['n']:,} / {row['events']:,}", figures)
-        if len(small):
+        if small["n"].sum():
             yield Line(
                 f"{len(small)} too small to say, {small['n'].sum():,} / {small['events'].sum():,}", None
             )
