@@ -162,7 +162,7 @@ def train_model(
 def _control_answers(fitted: Fitted, experiment: Experiment) -> dict[str, Answers]:
     """Answers of each control for the held-out samples; the baselines are fitted here."""
     training_set, test = fitted.training_set, fitted.test
-    answers = {}
+    answers: dict[str, Answers] = {}
     for name in experiment.evaluation.controls:
         control = fitted.learned.get(name)
         answers[name] = (
