@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -46,6 +47,21 @@ def test_a_configuration_becomes_a_bundle_and_a_tracked_run(done: Any) -> None:
     for name, value in headline(result.figures).items():
         assert run.data.metrics[name] == pytest.approx(value)
     assert len(bundle.figures) == len(result.figures)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["figures", "subgroups", "decisions"])
+def test_every_table_stands_beside_the_bundle_and_in_the_run(done: Any, name: str) -> None:
+    from mlflow import MlflowClient
+
+    result, _ = done
+    file = result.bundle.parent / f"{name}.tsv"
+    assert f"# bundle_sha256: {load_bundle(result.bundle).sha256}" in file.read_text().splitlines()
+    table = pd.read_csv(file, sep="\t", comment="#")
+    assert len(table) > 5
+    assert set(table["model"]) == {"metarisk"}
+    listed = MlflowClient(tracking_uri=result.tracking_uri).list_artifacts(result.run_id)
+    assert f"{name}.json" in {item.path for item in listed}
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from metarisk.train.run import (
     measured_genes,
     train_model,
 )
+from metarisk.train.subgroups import worst_groups
 
 
 def run(make: Any, experiment: Any, cohort: Cohort) -> Trained:
@@ -90,6 +91,16 @@ def test_the_card_and_the_bundle_carry_the_figures(trained: Trained) -> None:
     np.testing.assert_allclose(rows["value"].astype(float), trained.figures["value"].astype(float))
     for phrase in ("Research use only", "## Data", "| metarisk | site.bone |", "Associations are not causes"):
         assert phrase in trained.bundle.card
+
+
+def test_the_card_names_the_worst_group_of_each_question(trained: Trained) -> None:
+    section = trained.bundle.card.split("## Subgroups, held out")[1].split("##")[0]
+    worst = worst_groups(trained.subgroups)
+    assert len(worst)
+    for row in worst.to_dict("records"):
+        told = f"{row['column'].replace('_', ' ')} {row['group']}, AUROC {row['auroc']:.3f} ["
+        assert any(line.startswith(f"- {row['endpoint']}") and told in line for line in section.splitlines())
+    assert set(trained.decisions["model"]) == set(trained.answers) == set(trained.subgroups["model"])
 
 
 def test_what_cannot_be_learned_is_told_in_the_notes(make: Any) -> None:

@@ -37,13 +37,14 @@ def tell_drawings(run: Run, trained: Trained, curves: Curves, folder: Path) -> N
         Where the figures go; earlier ones are replaced.
     """
     from metarisk.report.plots import draw_training
+    from metarisk.train.judgement import Judgement
 
     draw_training(
         folder,
         curves=curves,
         answers=trained.answers,
         endpoints=trained.test.endpoints,
-        figures=trained.figures,
+        judgement=Judgement(trained.figures, trained.subgroups, trained.decisions),
     )
     run.folder(folder, DRAWN)
     run.text(CARD, trained.bundle.card)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from metarisk.train.run import Trained
 
 OnProgress = Callable[[str, int, int], None]
-BUNDLE, FIGURES, MANIFEST = "bundle", "figures.tsv", "manifest.json"
+BUNDLE, MANIFEST = "bundle", "manifest.json"
 CHECKPOINTS = ".checkpoints"
 AFTERWARDS = ("tracking.", "gates.")  # sections that come into play when the weights stand
 
@@ -164,8 +164,9 @@ def train_tracked(
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=output.overwrite or resumed)
         hashes = provenance_hashes(trained, bundle.sha256)
         run.tags(hashes)
-        write_figures(trained.figures, out / FIGURES, {"experiment": experiment.name, **hashes})
-        run.table("figures.json", trained.figures)
+        for name, table in tables_of(trained).items():
+            write_figures(table, out / f"{name}.tsv", {"experiment": experiment.name, **hashes})
+            run.table(f"{name}.json", table)
         run.metrics(headline(trained.figures), step=0)
         run.folder(out / BUNDLE, BUNDLE)
         tell_drawings(run, trained, curves, out / DRAWN)
@@ -201,6 +202,11 @@ def basis_of(
     hashes = {"cohort_sha256": cohort.content_sha256(), "topology_sha256": topology.sha256}
     before = {} if start is None else {"pretrained_sha256": start.pretrained.sha256}
     return {**settings, **hashes, **before, "metarisk": __version__}
+
+
+def tables_of(trained: Trained) -> dict[str, pd.DataFrame]:
+    """Tables of a training by the names of their files."""
+    return {"figures": trained.figures, "subgroups": trained.subgroups, "decisions": trained.decisions}
 
 
 def write_figures(

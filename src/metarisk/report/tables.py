@@ -118,6 +118,18 @@ def figures_markdown(figures: pd.DataFrame, metrics: Iterable[str] = ("auroc", "
     return "\n\n".join(_markdown(table) for table in tables) + ("\n" if tables else "")
 
 
+def versus_rows(versus: pd.DataFrame) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Header and rows of the AUROC differences of `metarisk.train.versus.paired_figures`, as text."""
+    header = ("question", "versus", "AUROC, ours - other", "p", "p (Holm)", "test", "n / events")
+    rows: list[tuple[str, ...]] = []
+    for row in versus[versus["metric"] == "auroc"].to_dict("records"):
+        question = question_text(str(row["endpoint"]), float(row["horizon_days"]), str(row["stratum"]))
+        gap = figure_text(row["difference"], row["lower"], row["upper"], signed=True)
+        tested = (f"{row['p']:.2g}", f"{row['p_holm']:.2g}", str(row["test"]))
+        rows.append((question, str(row["versus"]), gap, *tested, f"{row['n']} / {row['events']}"))
+    return header, rows
+
+
 def question_text(endpoint: str, horizon_days: float, stratum: str) -> str:
     """A question in few words, e.g. ``site: liver`` or ``metastasis by 2 y, within cancer_type``."""
     task, target = task_of(endpoint)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from metarisk.config.experiment import Experiment
+from metarisk.train.subgroups import worst_in_words
 
 
 def model_card(
@@ -15,6 +16,7 @@ def model_card(
     provenance: Mapping[str, object],
     figures: pd.DataFrame,
     notes: Sequence[str],
+    subgroups: pd.DataFrame,
 ) -> str:
     """Card of one training run, Markdown."""
     auroc = figures[figures["metric"] == "auroc"]
@@ -28,12 +30,18 @@ def model_card(
         _table(auroc),
         "## Conformal sets, held out",
         _sets_table(figures),
+        "## Subgroups, held out",
+        "\n".join([_SUBGROUPS, *(f"- {line}" for line in worst_in_words(subgroups))]),
         "## What to know",
         "\n".join(f"- {note}" for note in (*notes, *_LIMITS)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+_SUBGROUPS = (
+    "The group with the lowest AUROC on each question, of those that are large enough (samples / events): "
+    "the lowest of many is low by chance too. All groups stand in `subgroups.tsv`.\n"
+)
 _LIMITS = (
     "Probabilities are calibrated on the training study; another population shifts them.",
     "The interval covers refitting on other patients of the same population and missing assays, not a shift.",

@@ -33,10 +33,11 @@ from metarisk.train.controls import (
     model_answers,
     probabilities_of,
 )
-from metarisk.train.coverage import coverage_figures
-from metarisk.train.figures import OURS, Answers, answers_of, held_out_figures, joined
+from metarisk.train.figures import OURS, Answers, answers_of
 from metarisk.train.fit import Epoch
 from metarisk.train.graph_shares import graph_share_note, with_graph_shares
+from metarisk.train.held_out import HeldOut
+from metarisk.train.judgement import judge
 from metarisk.train.members import Learned, TrainingSet, in_words, learn
 from metarisk.train.tasks import learnable_layout
 
@@ -62,6 +63,9 @@ class Trained(NamedTuple):
         Sentences that a reader of the figures must know.
     answers
         Model -> question -> probability of each held-out sample, shape (N,).
+    subgroups, decisions
+        The same models in groups of patients, and what acting on them would gain, see
+        `metarisk.train.judgement.Judgement`.
     """
 
     bundle: ModelBundle
@@ -69,6 +73,8 @@ class Trained(NamedTuple):
     test: Cohort
     notes: tuple[str, ...]
     answers: Mapping[str, Answers]
+    subgroups: pd.DataFrame
+    decisions: pd.DataFrame
 
 
 class Fitted(NamedTuple):
@@ -131,17 +137,9 @@ def train_model(
     training_set, test, ours = fitted.training_set, fitted.test, fitted.learned[OURS]
     batch = training_set.transform.apply(test)
     answered = probabilities_of(ours, batch, experiment)
-    models: dict[str, Answers] = {OURS: answers_of(answered)}
-    for name in experiment.evaluation.controls:
-        control = fitted.learned.get(name)
-        models[name] = (
-            control_answers(name, training_set, fitted.topology, experiment, test, _no_epoch)
-            if control is None
-            else model_answers(control, control.transform.apply(test), experiment)
-        )
-    groups = test.clinical.reindex(columns=["patient_id", experiment.evaluation.within])
-    judged_on = (test.endpoints, training_set.cohort.endpoints, groups, experiment.evaluation)
-    figures = joined(held_out_figures(models, *judged_on), coverage_figures(answered, *judged_on))
+    models = {OURS: answers_of(answered), **_control_answers(fitted, experiment)}
+    held_out = HeldOut(test.endpoints, training_set.cohort.endpoints, test.clinical, experiment.evaluation)
+    figures, subgroups, decisions = judge(models, answered, held_out)
     figures = with_graph_shares(figures, ours.ensemble, batch, experiment.tasks.horizons_days)
     notes = (*fitted.notes, *graph_share_note(figures))
     provenance = {**_provenance(cohort, training_set.cohort, test), **_started_from(cohort, start)}
@@ -156,9 +154,23 @@ def train_model(
         ),
         provenance=provenance,
         figures=tuple(_json_rows(figures)),
-        card=model_card(experiment, provenance, figures, notes),
+        card=model_card(experiment, provenance, figures, notes, subgroups),
     )
-    return Trained(bundle, figures, test, notes, models)
+    return Trained(bundle, figures, test, notes, models, subgroups, decisions)
+
+
+def _control_answers(fitted: Fitted, experiment: Experiment) -> dict[str, Answers]:
+    """Answers of each control for the held-out samples; the baselines are fitted here."""
+    training_set, test = fitted.training_set, fitted.test
+    answers: dict[str, Answers] = {}
+    for name in experiment.evaluation.controls:
+        control = fitted.learned.get(name)
+        answers[name] = (
+            control_answers(name, training_set, fitted.topology, experiment, test, _no_epoch)
+            if control is None
+            else model_answers(control, control.transform.apply(test), experiment)
+        )
+    return answers
 
 
 def fit_networks(

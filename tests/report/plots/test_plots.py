@@ -17,8 +17,10 @@ from metarisk.report.plots import CAPTIONS, Drawn, draw_training
 from metarisk.report.plots.discrimination import wilson
 from metarisk.report.plots.incidence import GROUPS, Incidence, draw_incidence, incidence_groups
 from metarisk.report.plots.learning import draw_learning, kept_epoch
-from metarisk.train.figures import EVER, OURS, Question, held_out_figures
+from metarisk.train.figures import EVER, OURS, Question
 from metarisk.train.fit import Epoch
+from metarisk.train.held_out import HeldOut
+from metarisk.train.judgement import Judgement, judge
 
 N = 240
 BONE, METASTASIS = Question("site.bone", EVER), Question("metastasis", 365.0)
@@ -49,8 +51,9 @@ def told(endpoints: pd.DataFrame) -> dict[str, Any]:
     groups = pd.DataFrame(
         {"patient_id": [f"P{n}" for n in range(N)], "cancer_type": np.where(np.arange(N) % 2, "A", "B")}
     )
-    figures = held_out_figures(answers, endpoints, endpoints, groups, EvaluationSection(bootstrap=50))
-    return {"curves": {OURS: CURVE}, "answers": answers, "endpoints": endpoints, "figures": figures}
+    held_out = HeldOut(endpoints, endpoints, groups, EvaluationSection(bootstrap=50))
+    judgement = judge(answers, [], held_out)
+    return {"curves": {OURS: CURVE}, "answers": answers, "endpoints": endpoints, "judgement": judgement}
 
 
 CURVE = [
@@ -71,6 +74,7 @@ def test_there_is_a_figure_for_the_curves_the_models_and_each_question_that_can_
         "auroc.png",
         "held_out_site.bone.png",
         "incidence_metastasis.png",
+        "decisions.png",
     ]
 
 
@@ -91,7 +95,7 @@ def test_every_figure_says_in_words_what_it_shows_inside_and_beside(drawn: Any) 
 
 def test_the_captions_carry_the_numbers(drawn: Any, told: dict[str, Any]) -> None:
     captions = {figure.file.stem: figure.caption for figure in drawn}
-    figures = told["figures"]
+    figures = told["judgement"].figures
     row = figures[(figures["model"] == OURS) & (figures["endpoint"] == "site.bone")].iloc[0]
     interval = f"{row['value']:.2f} [{row['lower']:.2f}-{row['upper']:.2f}]"
     assert f"{OURS} {interval}" in captions["held_out_site.bone"]
@@ -106,7 +110,8 @@ def test_equal_results_are_drawn_with_equal_bytes(drawn: Any, told: dict[str, An
 
 
 def test_earlier_figures_are_replaced_and_other_things_are_not(told: dict[str, Any], tmp_path: Path) -> None:
-    bare = {**told, "answers": {OURS: {}}, "figures": told["figures"].head(0)}
+    nothing = Judgement(*(table.head(0) for table in told["judgement"]))
+    bare = {**told, "answers": {OURS: {}}, "judgement": nothing}
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / CAPTIONS).write_text("earlier")
     assert [figure.file.name for figure in draw_training(tmp_path / "figures", **bare)] == [

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from metarisk.files import placed
+from metarisk.report.plots.decision import draw_decisions
 from metarisk.report.plots.discrimination import Target, draw_target
 from metarisk.report.plots.forest import draw_forest
 from metarisk.report.plots.incidence import Incidence, draw_incidence
@@ -17,8 +18,9 @@ from metarisk.report.plots.learning import draw_learning
 from metarisk.schema.endpoints import event_column, time_column
 from metarisk.train.figures import EVER, OURS, Answers, judged_by
 from metarisk.train.fit import Epoch
+from metarisk.train.judgement import Judgement
 
-__all__ = ["CAPTIONS", "Drawn", "draw_training"]
+__all__ = ["CAPTIONS", "Drawn", "draw_training", "write_captions"]
 
 CAPTIONS = "captions.md"
 
@@ -29,9 +31,9 @@ def draw_training(
     curves: Mapping[str, Sequence[Epoch]],
     answers: Mapping[str, Answers],
     endpoints: pd.DataFrame,
-    figures: pd.DataFrame,
+    judgement: Judgement,
 ) -> list[Drawn]:
-    """Learning curves, AUROC of all models, and each target on the held-out patients.
+    """Learning curves, AUROC of all models, each target on the held-out patients, and decision curves.
 
     Parameters
     ----------
@@ -43,25 +45,32 @@ def draw_training(
         Model -> question -> probability of each held-out sample, shape (N,); ours first.
     endpoints
         What happened to the held-out samples, N rows.
-    figures
-        Held-out figures.
+    judgement
+        Held-out figures, subgroups and decisions.
 
     Raises
     ------
     OutputError
         If the folder holds something else, or cannot be written.
     """
+    figures = judgement.figures
     with placed(out, overwrite=True, marker=CAPTIONS) as draft:
         found = (
             draw_learning(curves, draft),
             draw_forest(figures, draft),
             *(draw_target(target, figures, draft) for target in _targets(answers, endpoints)),
             *(draw_incidence(dated, draft) for dated in _dated(answers, endpoints)),
+            draw_decisions(judgement.decisions, draft),
         )
         drawn = [figure for figure in found if figure is not None]
-        lines = [f"## {figure.file.name}\n\n{figure.caption}\n" for figure in drawn]
-        (draft / CAPTIONS).write_text("\n".join(["# Figures\n", *lines]), encoding="utf-8")
+        write_captions(drawn, draft)
     return [Drawn(out / figure.file.name, figure.caption) for figure in drawn]
+
+
+def write_captions(drawn: Sequence[Drawn], folder: Path) -> None:
+    """Write ``captions.md``: what each figure shows, in words."""
+    lines = [f"## {figure.file.name}\n\n{figure.caption}\n" for figure in drawn]
+    (folder / CAPTIONS).write_text("\n".join(["# Figures\n", *lines]), encoding="utf-8")
 
 
 def _targets(answers: Mapping[str, Answers], endpoints: pd.DataFrame) -> Iterator[Target]:
