@@ -64,11 +64,13 @@ def delong(first: Floats, second: Floats, label: Codes) -> DeLong:
     return DeLong(difference, math.sqrt(variance), _two_sided_normal(difference, variance))
 
 
-def stratified_delong(first: Floats, second: Floats, label: Codes, strata: Strata) -> DeLong:
-    """`delong` of the figures of `metarisk.metrics.within.within_strata`.
+def stratified_delong(
+    first: Floats, second: Floats, label: Codes, strata: Strata, share: Floats | None = None
+) -> DeLong:
+    """`delong` of AUROCs averaged over strata.
 
-    The strata are independent, so with c_s the share of the cases that stratum s has, the difference is
-    sum of c_s d_s and its variance sum of c_s^2 v_s, from the difference d_s and variance v_s inside each.
+    The strata are independent, so with a_s the share of stratum s in the average, the difference is the sum
+    of a_s d_s and its variance the sum of a_s^2 v_s, from the difference d_s and variance v_s inside each.
 
     Parameters
     ----------
@@ -76,6 +78,9 @@ def stratified_delong(first: Floats, second: Floats, label: Codes, strata: Strat
         As in `delong`, shape (N,).
     strata
         From `metarisk.metrics.within.choose_strata`, each with two rows of both classes or more.
+    share
+        What each of S strata counts, shape (S,), of any sum; the cases it has where absent, as
+        `metarisk.metrics.within.within_strata` averages.
 
     Returns
     -------
@@ -86,9 +91,10 @@ def stratified_delong(first: Floats, second: Floats, label: Codes, strata: Strat
         return DeLong(math.nan, math.nan, math.nan)
     inside = [delong(first[rows], second[rows], label[rows]) for rows in strata.rows]
     cases = np.array([(label[rows] == 1).sum() for rows in strata.rows], dtype=np.float64)
-    share = cases / cases.sum()
-    difference = float(share @ [stratum.difference for stratum in inside])
-    variance = float(share**2 @ [stratum.error**2 for stratum in inside])
+    counts = cases if share is None else np.asarray(share, dtype=np.float64)
+    part = counts / counts.sum()
+    difference = float(part @ [stratum.difference for stratum in inside])
+    variance = float(part**2 @ [stratum.error**2 for stratum in inside])
     if math.isnan(variance):
         return DeLong(math.nan, math.nan, math.nan)
     return DeLong(difference, math.sqrt(variance), _two_sided_normal(difference, variance))
