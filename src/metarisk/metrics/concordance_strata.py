@@ -68,7 +68,7 @@ def concordance_in_strata(risk: Floats, follow_up: FollowUp, strata: Strata) -> 
         From `metarisk.metrics.concordance.unweighted` or `censoring_weighted`; its ``inverse`` may come from
         another censoring curve in each stratum.
     strata
-        At least one that counts.
+        At least one that counts, each with a case.
     """
     from metarisk.metrics.concordance_loops import sweep
 

@@ -87,8 +87,8 @@ def fold_figures(
     rows: list[dict[str, Any]] = []
     for done, question in enumerate(models[OURS]):
         on_progress(STAGE, done, len(models[OURS]))
-        for asked in _comparisons(question, models, held, ranks_only):
-            rows += _rows_of(asked, held, ranks_only)
+        for asked, ranked_only in _comparisons(question, models, held, ranks_only):
+            rows += _rows_of(asked, held, ranked_only)
     for endpoint in dict.fromkeys(asked.endpoint for asked in models[OURS] if asked.horizon_days != EVER):
         rows += _course_rows(endpoint, models, held, ranks_only)
     on_progress(STAGE, len(models[OURS]), len(models[OURS]))
@@ -130,8 +130,11 @@ def _count(group: pd.DataFrame) -> dict[str, str]:
 
 def _comparisons(
     question: Question, models: Mapping[str, Answers], held: HeldOut, ranks_only: frozenset[str]
-) -> Iterator[Asked]:
-    """The question asked of all models together, then of ours and each that answers only some."""
+) -> Iterator[tuple[Asked, frozenset[str]]]:
+    """The question asked of all models together, then of ours and each that answers only some.
+
+    Beside each, the models of which only ranks are given: of ours all else is told in the first.
+    """
     answering = {name: answers for name, answers in models.items() if question in answers}
     together = {name: answers for name, answers in answering.items() if name not in ranks_only}
     judged = ask(question, together, held)
@@ -140,11 +143,11 @@ def _comparisons(
         name for name in answering if name in ranks_only and np.isnan(answering[name][question][rows]).any()
     ]
     whole = {name: answers for name, answers in answering.items() if name not in partly}
-    yield judged if len(whole) == len(together) else ask(question, whole, held)
+    yield (judged if len(whole) == len(together) else ask(question, whole, held)), ranks_only
     ours = np.full(len(held.cohort), np.nan)
     ours[rows] = models[OURS][question][rows]
     for name in partly:
-        yield ask(question, {OURS: {question: ours}, name: answering[name]}, held)
+        yield ask(question, {OURS: {question: ours}, name: answering[name]}, held), frozenset({OURS, name})
 
 
 @dataclass(frozen=True)
