@@ -39,7 +39,7 @@ class HeldOut:
     @property
     def by_part(self) -> bool:
         """True where parts mean something: cohorts or cancer types, not folds of patients."""
-        return bool(getattr(self.split, "kind", BY_PATIENT) != BY_PATIENT)
+        return self.split.kind != BY_PATIENT
 
     @cached_property
     def types(self) -> NDArray[np.str_]:
@@ -170,7 +170,7 @@ def ask(question: Question, models: Mapping[str, Answers], held: HeldOut) -> Ask
     """A question judged on those whom every model that answers it at all has answered."""
     scores = {name: known[question] for name, known in models.items() if question in known}
     answered = np.isfinite(sum(scores.values(), np.zeros(len(held.cohort))))
-    known = held.tested(_among(_known(question, held), answered), scores)
+    known = held.tested(_known(question, held, answered), scores)
     if question.horizon_days == EVER:
         return Asked(question, known, None)
     judged, follow_up = followed(question, held, answered)
@@ -186,34 +186,30 @@ def followed(question: Question, held: HeldOut, answered: NDArray[np.bool_]) -> 
     inverse, horizon = np.full(len(table), np.nan), question.horizon_days
     for number in range(len(held.split.parts)):
         sides = held.split.split(number)
-        rows = sides.test_rows[~np.isnan(table[sides.test_rows]).any(axis=1)]
+        rows = sides.test_rows[(answered & ~np.isnan(table).any(axis=1))[sides.test_rows]]
         censoring = training_censoring(held.cohort.endpoints.iloc[sides.train_rows], question.endpoint)
-        if len(rows):
+        if len(rows):  # a part that nobody answers may have nobody who was followed to learn from
             inverse[rows] = censoring_weighted(time[rows], code[rows], censoring, horizon).inverse
-    rows = np.flatnonzero(~np.isnan(inverse) & answered)
+    rows = np.flatnonzero(~np.isnan(inverse))
     label = ((code[rows] == 1) & (time[rows] < horizon)).astype(np.float64)
     judged = Judged(rows, label, np.ones(len(rows)))
     return judged, FollowUp(time[rows], code[rows].astype(np.int64), inverse[rows], horizon)
 
 
-def _known(question: Question, held: HeldOut) -> Judged:
-    """Samples of any part whose answer is known, in the order of the cohort."""
+def _known(question: Question, held: HeldOut, answered: NDArray[np.bool_]) -> Judged:
+    """Answered samples of any part whose answer is known, in the order of the cohort."""
     found = []
     for number in range(len(held.split.parts)):
         sides = held.split.split(number)
-        test, training = (held.cohort.endpoints.iloc[rows] for rows in (sides.test_rows, sides.train_rows))
+        rows = sides.test_rows[answered[sides.test_rows]]
+        test, training = (held.cohort.endpoints.iloc[side] for side in (rows, sides.train_rows))
         part = judged_by(test, question, training)
-        found.append(Judged(sides.test_rows[part.rows], part.label, part.weight))
+        found.append(Judged(rows[part.rows], part.label, part.weight))
     rows, label, weight = (
         np.concatenate([getattr(part, name) for part in found]) for name in ("rows", "label", "weight")
     )
     order = np.argsort(rows, kind="stable")
     return Judged(rows[order], label[order], weight[order])
-
-
-def _among(judged: Judged, answered: NDArray[np.bool_]) -> Judged:
-    kept = answered[judged.rows]
-    return Judged(judged.rows[kept], judged.label[kept], judged.weight[kept])
 
 
 def _nested(part: Rows, types: NDArray[np.str_]) -> bool:
