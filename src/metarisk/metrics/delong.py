@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,12 +88,24 @@ def stratified_delong(
     DeLong
         NaN throughout where no stratum counts, or one is too small.
     """
-    if not strata.rows:
-        return DeLong(math.nan, math.nan, math.nan)
     inside = [delong(first[rows], second[rows], label[rows]) for rows in strata.rows]
     cases = np.array([(label[rows] == 1).sum() for rows in strata.rows], dtype=np.float64)
-    counts = cases if share is None else np.asarray(share, dtype=np.float64)
-    part = counts / counts.sum()
+    return averaged_delong(inside, cases if share is None else share)
+
+
+def averaged_delong(inside: Sequence[DeLong], share: Floats) -> DeLong:
+    """The average of comparisons in independent strata, as `stratified_delong`.
+
+    Parameters
+    ----------
+    inside
+        One a stratum.
+    share
+        What each of S strata counts, shape (S,), of any sum.
+    """
+    if not inside:
+        return DeLong(math.nan, math.nan, math.nan)
+    part = np.asarray(share, dtype=np.float64) / np.sum(share)
     difference = float(part @ [stratum.difference for stratum in inside])
     variance = float(part**2 @ [stratum.error**2 for stratum in inside])
     if math.isnan(variance):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.data.cohort import Cohort
-from metarisk.metrics.delong import stratified_delong
+from metarisk.metrics.delong import DeLong, averaged_delong, delong
 from metarisk.metrics.intervals import Resampled, holm, resampled_families
 from metarisk.metrics.strata_names import AVERAGES, BY_SIZE, MEAN, POOLED, WITHIN
 from metarisk.train.figures import EVER, OURS, Answers, Question
@@ -203,10 +204,31 @@ class _Resampling:
         gap = self.drawn[figure].minus(other, len(self.tested.patients))
         test, p = "bootstrap", gap.p
         if figure.metric == AUROC and self.tested.independent:
-            test, p = "delong", _delong_p(self.tested, figure.stratum, control)
+            test, p = "delong", self._delong_p(figure.stratum, control)
         return {
             **{"versus": control, "difference": gap.value, "diff_lower": gap.lower, "diff_upper": gap.upper},
             **{"test": test, "p": p},
+        }
+
+    def _delong_p(self, stratum: str, control: str) -> float:
+        """P value of the AUROCs in a part, or of their average."""
+        over = WITHIN if stratum == WITHIN else POOLED
+        strata, inside = self.tested.strata[over], self._inside[over, control]
+        if stratum in self.tested.parts:
+            return inside[self.tested.parts.index(stratum)].p
+        shares = {MEAN: [1.0] * len(inside), BY_SIZE: strata.sizes}
+        cases = [self.tested.label[rows].sum() for rows in strata.rows]
+        return averaged_delong(inside, np.asarray(shares.get(stratum, cases), dtype=np.float64)).p
+
+    @cached_property
+    def _inside(self) -> dict[tuple[str, str], list[DeLong]]:
+        """Ours against each control in each part, and in each stratum within: many figures ask for them."""
+        scores, label = self.tested.scores, self.tested.label
+        return {
+            (over, control): [delong(scores[OURS][r], score[r], label[r]) for r in strata.rows]
+            for over, strata in self.tested.strata.items()
+            for control, score in scores.items()
+            if control != OURS
         }
 
 
@@ -250,16 +272,3 @@ def _course_rows(
     for model, p in course.d_calibration().items():
         alone = Resampled(p, np.full(1, np.nan))  # a p value has no interval
         yield _row(whole, Figure(model, D_CALIBRATION, POOLED), alone, course.tested.whole)
-
-
-def _delong_p(tested: Tested, stratum: str, control: str) -> float:
-    parts = tested.strata[POOLED]
-    strata, share = {
-        POOLED: (parts, None),
-        WITHIN: (tested.strata[WITHIN], None),
-        MEAN: (parts, np.ones(len(parts.rows))),
-        BY_SIZE: (parts, np.asarray(parts.sizes, dtype=np.float64)),
-    }.get(stratum, (None, None))
-    if strata is None:
-        strata = tested.one(stratum)
-    return stratified_delong(tested.scores[OURS], tested.scores[control], tested.label, strata, share).p

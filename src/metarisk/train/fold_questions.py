@@ -107,7 +107,7 @@ class Tested:
     strata: Mapping[str, Strata]
     parts: tuple[str, ...]
 
-    @property
+    @cached_property
     def independent(self) -> bool:
         """True where each row is another patient and counts once, as DeLong's test asks."""
         return len(np.unique(self.patients)) == len(self.patients) and bool((self.weight == 1).all())
