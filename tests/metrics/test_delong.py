@@ -84,3 +84,14 @@ def test_delong_within_strata_and_the_paired_bootstrap_agree(draw):
 def test_no_stratum_large_enough_is_no_test():
     strata = choose_strata(np.array([0, 1]), np.array(["a", "b"]), 2)
     assert np.isnan(stratified_delong(np.zeros(2), np.ones(2), np.array([0, 1]), strata)).all()
+
+
+def test_strata_may_count_alike_whatever_their_cases(draw):
+    first, label = draw.binary(300)
+    second = first + draw.generator.normal(size=300) / 2
+    stratum = draw.generator.integers(0, 3, 300) ** 2
+    strata = choose_strata(label, stratum, 2)
+    inside = [delong(first[rows], second[rows], label[rows]) for rows in strata.rows]
+    found = stratified_delong(first, second, label, strata, np.ones(3))
+    assert found.difference == pytest.approx(np.mean([each.difference for each in inside]))
+    assert found.error == pytest.approx(np.sqrt(np.sum([each.error**2 for each in inside])) / 3)

@@ -15,8 +15,10 @@ from metarisk.metrics.discrimination import weighted_auroc
 from metarisk.metrics.intervals import (
     bootstrap,
     holm,
+    one_figure,
     over_rows,
     paired_difference,
+    resampled_families,
     resampled_together,
     resampled_weights,
     reweighted,
@@ -169,3 +171,36 @@ def test_a_constant_pair_resampled_together_differs_by_nothing():
     statistic = partial(weighted_mean, np.arange(20.0))
     found = resampled_together({"a": statistic, "b": statistic}, np.arange(20), resamples=50)
     assert found["a"].minus(found["b"], 20) == (0.0, 0.0, 0.0, 1.0, 20)
+
+
+def test_patients_are_drawn_within_their_stratum_where_one_is_given(draw):
+    groups = draw.generator.integers(0, 60, 150)
+    stratum = np.array(["b", "a", "c"])[groups % 3]
+    drawn = np.concatenate(list(resampled_weights(groups, 200, 3, stratum)))
+    first = np.unique(groups, return_index=True)[1]
+    for name in "abc":
+        patients = first[stratum[first] == name]
+        assert (drawn[:, patients].sum(axis=1) == len(patients)).all()
+        assert drawn[:, patients].mean(axis=0) == pytest.approx(1.0, abs=0.35)
+    assert (drawn == drawn[:, first[np.searchsorted(groups[first], groups)]]).all()  # all rows of a patient
+
+
+def test_a_patient_of_two_strata_is_drawn_in_one(draw):
+    groups, stratum = np.array([0, 0, 1, 2]), np.array([0, 1, 0, 1])
+    drawn = np.concatenate(list(resampled_weights(groups, 50, 0, stratum)))
+    assert (drawn[:, 0] == drawn[:, 1]).all()
+    assert (drawn[:, [0, 2]].sum(axis=1) == 2).all()
+    assert (drawn[:, 3] == 1).all()
+
+
+def test_a_family_of_figures_is_each_of_them_alone(draw):
+    score, label = draw.binary()
+    groups = draw.generator.integers(0, 80, len(score))
+    figure, mean = partial(weighted_auroc, score, label), partial(weighted_mean, label)
+    together = resampled_families(
+        {("auroc", "mean"): lambda w: np.stack([figure(w), mean(w)]), ("again",): one_figure(figure)}, groups
+    )
+    alone = bootstrap(figure, groups, events=0)
+    for name in ("auroc", "again"):
+        assert (together[name].value, *together[name].bounds()) == pytest.approx(alone[:3])
+    assert together["mean"].value == pytest.approx(label.mean())

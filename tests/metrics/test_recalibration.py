@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from metarisk.metrics.recalibration import recalibrate, recalibration_slope
+from metarisk.metrics.recalibration import recalibrate, recalibrated
 
 
 @pytest.fixture
@@ -64,19 +64,21 @@ def _expit(logit):
     return 1 / (1 + np.exp(-logit))
 
 
-def test_the_slope_of_a_resample_is_that_of_a_whole_fit(outcome):
+def test_the_line_of_a_resample_is_that_of_a_whole_fit(outcome):
     logit, label = outcome
     probability, own = _expit(1.4 * logit), np.random.default_rng(1).exponential(size=len(label))
     weights = np.random.default_rng(2).poisson(1.0, (20, len(label))).astype(float)
-    found = recalibration_slope(probability, label, own)(weights)
-    whole = [recalibrate(probability, label, own * counts).slope for counts in weights]
-    spread = np.std(whole)
-    np.testing.assert_allclose(found, whole, atol=0.3 * spread)
-    assert np.std(found) == pytest.approx(spread, rel=0.1)
-    (value,) = recalibration_slope(probability, label, own)(np.ones((1, len(label))))
-    assert value == pytest.approx(recalibrate(probability, label, own).slope)
+    found = recalibrated(probability, label, own)(weights)
+    whole = np.array([recalibrate(probability, label, own * counts) for counts in weights]).T
+    for ours, fitted in zip(found, whole, strict=True):
+        spread = np.std(fitted)
+        np.testing.assert_allclose(ours, fitted, atol=0.3 * spread)
+        assert np.std(ours) == pytest.approx(spread, rel=0.1)
+    values = recalibrated(probability, label, own)(np.ones((1, len(label))))[:, 0]
+    assert tuple(values) == pytest.approx(recalibrate(probability, label, own))
 
 
-def test_the_slope_of_a_constant_prediction_is_unknown():
-    statistic = recalibration_slope(np.full(6, 0.3), np.array([0, 1, 0, 1, 0, 0.0]), np.ones(6))
-    assert np.isnan(statistic(np.ones((2, 6)))).all()
+def test_a_constant_prediction_has_no_slope_but_a_level():
+    found = recalibrated(np.full(6, 0.3), np.array([0, 1, 0, 1, 0, 0.0]), np.ones(6))(np.ones((2, 6)))
+    assert np.isnan(found[:2]).all()
+    np.testing.assert_allclose(found[2], np.log((1 / 3) / (2 / 3)) - np.log(0.3 / 0.7), atol=1e-8)

@@ -7,8 +7,11 @@ from sklearn.metrics import roc_auc_score
 from metarisk.errors import InputError
 from metarisk.metrics.discrimination import auroc, weighted_auroc
 from metarisk.metrics.within import (
+    auroc_in_strata,
     choose_strata,
     finer_strata,
+    mean_by_cases,
+    mean_by_share,
     stratified_auroc,
     stratified_interval,
     within_strata,
@@ -102,3 +105,28 @@ def test_strata_are_cut_by_a_second_grouping_where_both_classes_are_left():
     cut = finer_strata(choose_strata(label, types, 3), label, part)  # "b" has too few, and 1 and 2 of "a"
     assert [rows.tolist() for rows in cut.rows] == [[0, 1, 2, 3]]
     assert cut.counted.sum() == 4
+
+
+def test_each_stratum_has_its_own_auroc_under_every_weighting(two_types):
+    generator, stratum, label = two_types
+    score, weights = np.round(label + generator.normal(size=500), 1), generator.poisson(1.0, (4, 500))
+    found = auroc_in_strata(score, label, choose_strata(label, stratum, 5))(weights.astype(float))
+    for number, name in enumerate(("breast", "lung")):
+        inside = stratum == name
+        theirs = [roc_auc_score(label[inside], score[inside], sample_weight=w[inside]) for w in weights]
+        np.testing.assert_allclose(found.figure[:, number], theirs)
+        np.testing.assert_allclose(found.cases[:, number], (weights * label)[:, inside].sum(axis=1))
+
+
+def test_strata_are_averaged_by_cases_or_by_fixed_shares(two_types):
+    generator, stratum, label = two_types
+    score, weights = label + generator.normal(size=500), np.ones((2, 500))
+    weights[1, (stratum == "breast") & (label == 1)] = 0.0  # leaves one stratum without cases
+    found = auroc_in_strata(score, label, choose_strata(label, stratum, 5))(weights)
+    breast, lung = found.figure[0]
+    assert mean_by_share(found, np.ones(2))[0] == pytest.approx((breast + lung) / 2)
+    assert mean_by_share(found, np.array([200.0, 300.0]))[0] == pytest.approx(0.4 * breast + 0.6 * lung)
+    cases = [label[stratum == name].sum() for name in ("breast", "lung")]
+    assert mean_by_cases(found)[0] == pytest.approx(np.average([breast, lung], weights=cases))
+    for average in (mean_by_cases(found), mean_by_share(found, np.ones(2))):
+        assert average[1] == pytest.approx(lung)

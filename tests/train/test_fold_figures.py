@@ -16,7 +16,8 @@ from metarisk.metrics.intervals import bootstrap, holm, paired_difference
 from metarisk.metrics.recalibration import recalibrate
 from metarisk.metrics.within import choose_strata, stratified_auroc, within_strata
 from metarisk.train.figures import EVER, OURS, Question
-from metarisk.train.fold_figures import FOLD_COLUMNS, ask, fold_figures, verdicts
+from metarisk.train.fold_figures import FOLD_COLUMNS, fold_figures, verdicts
+from metarisk.train.fold_questions import HeldOut, ask
 from metarisk.train.outer import OuterSplit, folds_by_patient
 
 BONE, DATED = Question("site.bone", EVER), Question("metastasis", 365.0)
@@ -68,6 +69,9 @@ def test_figures_are_those_of_the_metrics_on_all_held_out_patients(made: Made) -
             "average_precision": average_precision(score, label),
             "brier": brier(score, label),
             "calibration_slope": recalibrate(score, label).slope,
+            "calibration_intercept": recalibrate(score, label).intercept,
+            "calibration_in_the_large": recalibrate(score, label).in_the_large,
+            "observed_expected": label.mean() / score.mean(),
             "calibration_error": expected_calibration_error(score, label),
         }
         for metric, value in expected.items():
@@ -121,7 +125,7 @@ def test_intervals_and_differences_are_those_of_one_figure_at_a_time(made: Made)
 def test_a_dated_question_is_weighted_by_the_patients_its_models_learned_from(made: Made) -> None:
     endpoints = made.cohort.endpoints
     time, event = (endpoints[f"metastasis.{end}"].to_numpy(np.float64) for end in ("time_days", "event"))
-    asked = ask(DATED, made.models, made.cohort, made.split, SECTION)
+    known = ask(DATED, made.models, HeldOut(made.cohort, made.split, SECTION)).known
     expected = np.zeros(len(time))
     for number in range(4):
         sides = made.split.split(number)
@@ -129,12 +133,12 @@ def test_a_dated_question_is_weighted_by_the_patients_its_models_learned_from(ma
         held = sides.test_rows[~np.isnan(time[sides.test_rows])]
         curve = censoring_curve(time[seen], event[seen])
         expected[held] = status_at_horizon(time[held], event[held], 365.0, curve).weight
-    np.testing.assert_allclose(asked.judged.weight, expected[asked.judged.rows])
-    np.testing.assert_array_equal(asked.judged.rows, np.flatnonzero(expected))
+    np.testing.assert_allclose(known.weight, expected[known.rows])
+    np.testing.assert_array_equal(known.rows, np.flatnonzero(expected))
     row = made.row(OURS, "auroc", asked=DATED, versus="linear")
-    score, label, weight = made.models[OURS][DATED], asked.judged.label, asked.judged.weight
-    parts = [made.split.part_of[asked.judged.rows] == number for number in range(4)]
-    each = [auroc(score[asked.judged.rows][rows], label[rows], weight[rows]) for rows in parts]
+    score, label, weight = made.models[OURS][DATED], known.label, known.weight
+    parts = [made.split.part_of[known.rows] == number for number in range(4)]
+    each = [auroc(score[known.rows][rows], label[rows], weight[rows]) for rows in parts]
     assert row["value"] == pytest.approx(
         np.average(each, weights=[(weight * label)[rows].sum() for rows in parts])
     )
@@ -146,8 +150,8 @@ def test_models_are_compared_on_patients_whom_each_of_them_answered(made: Made) 
     gap = made.models["linear"][BONE].copy()
     gap[rows[:7]] = np.nan
     partly = {**made.models, "linear": {**made.models["linear"], BONE: gap}}
-    asked = ask(BONE, partly, made.cohort, made.split, SECTION)
-    assert np.array_equal(asked.judged.rows, rows[7:])
+    asked = ask(BONE, partly, HeldOut(made.cohort, made.split, SECTION))
+    assert np.array_equal(asked.known.rows, rows[7:])
 
 
 def test_p_values_are_adjusted_over_questions_and_strata_of_a_control(made: Made) -> None:
@@ -156,6 +160,7 @@ def test_p_values_are_adjusted_over_questions_and_strata_of_a_control(made: Made
     assert len(family) == 4  # two questions, pooled and within
     np.testing.assert_allclose(family["p_holm"], holm(family["p"].tolist()))
     assert made.figures.loc[made.figures["model"] != OURS, "versus"].eq("").all()
+    assert set(made.figures["stratum"]) == {"pooled", "within"}  # folds of patients mean nothing
 
 
 def test_several_samples_of_a_patient_are_not_tested_as_if_independent(made: Made) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -64,11 +65,13 @@ def delong(first: Floats, second: Floats, label: Codes) -> DeLong:
     return DeLong(difference, math.sqrt(variance), _two_sided_normal(difference, variance))
 
 
-def stratified_delong(first: Floats, second: Floats, label: Codes, strata: Strata) -> DeLong:
-    """`delong` of the figures of `metarisk.metrics.within.within_strata`.
+def stratified_delong(
+    first: Floats, second: Floats, label: Codes, strata: Strata, share: Floats | None = None
+) -> DeLong:
+    """`delong` of AUROCs averaged over strata.
 
-    The strata are independent, so with c_s the share of the cases that stratum s has, the difference is
-    sum of c_s d_s and its variance sum of c_s^2 v_s, from the difference d_s and variance v_s inside each.
+    The strata are independent, so with a_s the share of stratum s in the average, the difference is the sum
+    of a_s d_s and its variance the sum of a_s^2 v_s, from the difference d_s and variance v_s inside each.
 
     Parameters
     ----------
@@ -76,19 +79,35 @@ def stratified_delong(first: Floats, second: Floats, label: Codes, strata: Strat
         As in `delong`, shape (N,).
     strata
         From `metarisk.metrics.within.choose_strata`, each with two rows of both classes or more.
+    share
+        What each of S strata counts, shape (S,), of any sum; the cases it has where absent, as
+        `metarisk.metrics.within.within_strata` averages.
 
     Returns
     -------
     DeLong
         NaN throughout where no stratum counts, or one is too small.
     """
-    if not strata.rows:
-        return DeLong(math.nan, math.nan, math.nan)
     inside = [delong(first[rows], second[rows], label[rows]) for rows in strata.rows]
     cases = np.array([(label[rows] == 1).sum() for rows in strata.rows], dtype=np.float64)
-    share = cases / cases.sum()
-    difference = float(share @ [stratum.difference for stratum in inside])
-    variance = float(share**2 @ [stratum.error**2 for stratum in inside])
+    return averaged_delong(inside, cases if share is None else share)
+
+
+def averaged_delong(inside: Sequence[DeLong], share: Floats) -> DeLong:
+    """The average of comparisons in independent strata, as `stratified_delong`.
+
+    Parameters
+    ----------
+    inside
+        One a stratum.
+    share
+        What each of S strata counts, shape (S,), of any sum.
+    """
+    if not inside:
+        return DeLong(math.nan, math.nan, math.nan)
+    part = np.asarray(share, dtype=np.float64) / np.sum(share)
+    difference = float(part @ [stratum.difference for stratum in inside])
+    variance = float(part**2 @ [stratum.error**2 for stratum in inside])
     if math.isnan(variance):
         return DeLong(math.nan, math.nan, math.nan)
     return DeLong(difference, math.sqrt(variance), _two_sided_normal(difference, variance))

@@ -16,6 +16,7 @@ from metarisk.errors import InputError
 from metarisk.metrics.inputs import Floats, Weights, ratio
 
 Statistic = Callable[[Weights], Weights]
+Statistics = Callable[[Weights], Weights]  # several figures from one pass, (B, N) -> (F, B)
 Name = TypeVar("Name", bound=Hashable)
 
 _CELLS_AT_ONCE = 2_000_000  # weights held in memory at a time, 16 MB
@@ -149,15 +150,49 @@ def resampled_together(
     InputError
         If there are no rows.
     """
-    whole = np.ones((1, len(groups)))
-    drawn: dict[Name, list[Weights]] = {name: [] for name in statistics}
-    for weights in resampled_weights(groups, resamples, seed):
-        for name, statistic in statistics.items():
-            drawn[name].append(statistic(weights))
-    return {
-        name: Resampled(float(statistic(whole)[0]), np.concatenate(drawn[name]))
-        for name, statistic in statistics.items()
+    families: dict[tuple[Name, ...], Statistics] = {
+        (name,): one_figure(statistic) for name, statistic in statistics.items()
     }
+    return resampled_families(families, groups, resamples=resamples, seed=seed)
+
+
+def resampled_families(
+    families: Mapping[tuple[Name, ...], Statistics],
+    groups: NDArray[Any],
+    inside: NDArray[Any] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[Name, Resampled]:
+    """As `resampled_together`, of figures of which several come from one pass over the rows.
+
+    Parameters
+    ----------
+    families
+        Names of F figures -> their statistics, (B, N) -> (F, B).
+    inside
+        See `resampled_weights`.
+
+    Raises
+    ------
+    InputError
+        If there are no rows.
+    """
+    drawn: dict[tuple[Name, ...], list[Weights]] = {names: [] for names in families}
+    for weights in resampled_weights(groups, resamples, seed, inside):
+        for names, statistics in families.items():
+            drawn[names].append(statistics(weights))
+    whole = np.ones((1, len(groups)))
+    found: dict[Name, Resampled] = {}
+    for names, statistics in families.items():
+        values, blocks = statistics(whole)[:, 0], np.concatenate(drawn[names], axis=1)
+        found |= {name: Resampled(float(v), b) for name, v, b in zip(names, values, blocks, strict=True)}
+    return found
+
+
+def one_figure(statistic: Statistic) -> Statistics:
+    """A statistic as a family of one."""
+    return lambda weights: statistic(weights)[None, :]
 
 
 def over_rows(figure: Callable[[NDArray[np.intp]], float]) -> Statistic:
@@ -197,8 +232,19 @@ def holm(p_values: Sequence[float]) -> Weights:
     return adjusted
 
 
-def resampled_weights(groups: NDArray[Any], resamples: int, seed: int) -> Iterator[Weights]:
+def resampled_weights(
+    groups: NDArray[Any], resamples: int, seed: int, inside: NDArray[Any] | None = None
+) -> Iterator[Weights]:
     """How often each row is drawn, in blocks of resamples, shape (block, N); the blocks' size plays no part.
+
+    Parameters
+    ----------
+    groups, resamples, seed
+        As in `bootstrap`.
+    inside
+        Stratum of each row, shape (N,): each stratum's patients are drawn among themselves, as many as there
+        are, so that a small cohort is in every resample. A patient belongs where the first of the rows does.
+        All patients are drawn together when absent.
 
     Raises
     ------
@@ -207,15 +253,28 @@ def resampled_weights(groups: NDArray[Any], resamples: int, seed: int) -> Iterat
     """
     if not len(groups):
         raise InputError("there are no rows to resample", do="Report the target as not evaluated.")
-    patients, patient_of = np.unique(groups, return_inverse=True)
+    patients, first, patient_of = np.unique(groups, return_index=True, return_inverse=True)
     generator = np.random.default_rng(seed)
+    draw = _draw(None if inside is None else inside[first], len(patients), generator)
     block = max(1, _CELLS_AT_ONCE // len(groups))
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        drawn = generator.integers(0, len(patients), size=(size, len(patients)))
-        cells = drawn + np.arange(size)[:, None] * len(patients)
+        cells = draw(size) + np.arange(size)[:, None] * len(patients)
         counts = np.bincount(cells.ravel(), minlength=size * len(patients)).reshape(size, -1)
         yield counts.astype(np.float64)[:, patient_of]
+
+
+def _draw(
+    stratum: NDArray[Any] | None, patients: int, generator: np.random.Generator
+) -> Callable[[int], NDArray[np.int64]]:
+    """Drawing of patients, 0 .. patients - 1, for a number of resamples, shape (resamples, patients)."""
+    if stratum is None:
+        return lambda size: generator.integers(0, patients, size=(size, patients))
+    order = np.argsort(stratum, kind="stable")
+    _, sizes = np.unique(stratum, return_counts=True)
+    end = np.repeat(sizes.cumsum(), sizes)
+    start = end - np.repeat(sizes, sizes)
+    return lambda size: order[generator.integers(start, end, size=(size, patients))]
 
 
 def _resampled(statistic: Statistic, groups: NDArray[Any], resamples: int, seed: int) -> Weights:

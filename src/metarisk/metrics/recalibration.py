@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from metarisk.metrics.calibration import checked_probabilities
-from metarisk.metrics.inputs import Codes, Floats, Weights
-from metarisk.metrics.intervals import Statistic
+from metarisk.metrics.inputs import Codes, Floats, Weights, ratio
+from metarisk.metrics.intervals import Statistics
 
 _CLIP = 1e-6  # a probability of 0 or 1 has no log odds
 _STEPS = 50
@@ -64,8 +64,8 @@ def recalibrate(probability: Floats, label: Codes, weight: Floats | None = None)
     return Recalibration(float(slope), float(intercept), float(large))
 
 
-def recalibration_slope(probability: Floats, label: Codes, weight: Floats) -> Statistic:
-    """Statistic: the slope of `recalibrate` under each of B weightings of the rows, (B, N) -> (B,).
+def recalibrated(probability: Floats, label: Codes, weight: Floats) -> Statistics:
+    """Statistics: slope, intercept and intercept in the large of `recalibrate`, (B, N) -> (3, B).
 
     Each is one step of Newton's method from the line of all rows, which differs from the whole way by terms
     of the order 1 / N: resampled patients move the line little. Unchecked; other arguments as `recalibrate`.
@@ -78,18 +78,19 @@ def recalibration_slope(probability: Floats, label: Codes, weight: Floats) -> St
     whole = recalibrate(probability, label, weight)
     clipped = np.clip(np.asarray(probability, dtype=np.float64), _CLIP, 1.0 - _CLIP)
     logit = np.log(clipped / (1.0 - clipped))
-    mean = _expit(whole.intercept + whole.slope * logit)
+    mean, shifted = _expit(whole.intercept + whole.slope * logit), _expit(whole.in_the_large + logit)
     missed, curved = weight * (label - mean), weight * mean * (1.0 - mean)
-    terms = np.column_stack([missed, missed * logit, curved, curved * logit, curved * logit**2])
+    large = weight[:, None] * np.column_stack([label - shifted, shifted * (1.0 - shifted)])
+    terms = np.column_stack([missed, missed * logit, curved, curved * logit, curved * logit**2, large])
 
-    def statistic(weights: Weights) -> Weights:
-        level, tilt, one, linear, square = (weights @ terms).T
+    def statistics(weights: Weights) -> Weights:
+        level, tilt, one, linear, square, shift, curve = (weights @ terms).T
         size = one * square - linear**2
-        step = np.full(len(weights), np.nan)
-        np.divide(one * tilt - linear * level, size, out=step, where=size > 0)
-        return whole.slope + step
+        slope = whole.slope + ratio(one * tilt - linear * level, size)
+        intercept = whole.intercept + ratio(square * level - linear * tilt, size)
+        return np.stack([slope, intercept, whole.in_the_large + ratio(shift, curve)])
 
-    return statistic
+    return statistics
 
 
 def _newton(design: Weights, offset: Weights, label: Weights, weight: Weights) -> Weights:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -100,14 +101,36 @@ def finer_strata(strata: Strata, label: Codes, part: NDArray[Any], min_events: i
     return Strata(tuple(cut), strata.n)
 
 
-def within_strata(score: Floats, label: Codes, strata: Strata) -> Statistic:
-    """Statistic: sum of c_s AUROC_s / sum of c_s over strata s, where c_s is the weight of the cases of s.
+class ByStratum(NamedTuple):
+    """A figure inside each of S strata under B weightings of the rows.
 
-    Cases, not case-control pairs, so that a type twice as large counts twice and not four times. A stratum
-    that a resample leaves without cases or controls does not count in it. One sort serves all strata.
+    Attributes
+    ----------
+    figure
+        Shape (B, S); NaN where a weighting leaves a stratum without cases or controls.
+    cases
+        Weight of the stratum's cases, shape (B, S).
     """
-    if not strata.rows:
-        return lambda weights: np.full(len(weights), np.nan)
+
+    figure: Weights
+    cases: Weights
+
+
+InStrata = Callable[[Weights], ByStratum]
+
+
+def auroc_in_strata(score: Floats, label: Codes, strata: Strata) -> InStrata:
+    """AUROC inside each stratum that counts, from one sort for all of them; unchecked.
+
+    Parameters
+    ----------
+    score
+        Higher = the event is likelier, shape (N,).
+    label
+        1 the event, 0 none, shape (N,).
+    strata
+        From `choose_strata`, at least one that counts.
+    """
     rows, inside = np.concatenate(strata.rows), np.repeat(np.arange(len(strata.rows)), strata.sizes)
     ranks = np.unique(score[rows], return_inverse=True)[1]
     key = inside * (len(rows) + 1) + ranks  # strata one after another, scores ascending in each
@@ -121,17 +144,44 @@ def within_strata(score: Floats, label: Codes, strata: Strata) -> Statistic:
     first = np.searchsorted(inside[is_case], np.arange(len(strata.rows)))
     before = bounds[inside[is_case]]
 
-    def statistic(weights: Weights) -> Weights:
+    def figures(weights: Weights) -> ByStratum:
         passed = np.zeros((len(weights), len(control) + 1))
         np.cumsum(weights[:, control], axis=1, out=passed[:, 1:])
         cases = weights[:, case]
         won = cases * ((passed[:, below] + passed[:, up_to]) / 2 - passed[:, before])
         share = np.add.reduceat(cases, first, axis=1)
         controls = np.diff(passed[:, bounds], axis=1)
-        figure = np.nan_to_num(ratio(np.add.reduceat(won, first, axis=1), controls))
-        return ratio(figure.sum(axis=1), (share * (controls > 0)).sum(axis=1))
+        return ByStratum(ratio(np.add.reduceat(won, first, axis=1), share * controls), share)
 
-    return statistic
+    return figures
+
+
+def mean_by_cases(found: ByStratum) -> Weights:
+    """Figures averaged over strata by their cases, shape (B,); strata without a figure do not count."""
+    exists = ~np.isnan(found.figure)
+    share = found.cases * exists
+    return ratio((share * np.where(exists, found.figure, 0.0)).sum(axis=1), share.sum(axis=1))
+
+
+def mean_by_share(found: ByStratum, share: Floats) -> Weights:
+    """Figures averaged over strata by fixed shares, shape (S,) to (B,); strata without a figure do not count.
+
+    Equal shares give the plain mean over strata.
+    """
+    exists = ~np.isnan(found.figure)
+    return ratio((np.where(exists, found.figure, 0.0) * share).sum(axis=1), (exists * share).sum(axis=1))
+
+
+def within_strata(score: Floats, label: Codes, strata: Strata) -> Statistic:
+    """Statistic: sum of c_s AUROC_s / sum of c_s over strata s, where c_s is the weight of the cases of s.
+
+    Cases, not case-control pairs, so that a type twice as large counts twice and not four times. A stratum
+    that a resample leaves without cases or controls does not count in it.
+    """
+    if not strata.rows:
+        return lambda weights: np.full(len(weights), np.nan)
+    figures = auroc_in_strata(score, label, strata)
+    return lambda weights: mean_by_cases(figures(weights))
 
 
 def stratified_auroc(score: Floats, label: Codes, stratum: NDArray[Any], min_events: int) -> float:

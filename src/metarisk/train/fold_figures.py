@@ -2,83 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.data.cohort import Cohort
-from metarisk.metrics.calibration import weighted_calibration_error
-from metarisk.metrics.delong import stratified_delong
-from metarisk.metrics.discrimination import weighted_average_precision
-from metarisk.metrics.intervals import (
-    Resampled,
-    Statistic,
-    holm,
-    resampled_together,
-    reweighted,
-    weighted_mean,
+from metarisk.metrics.delong import DeLong, averaged_delong, delong
+from metarisk.metrics.intervals import Resampled, holm, resampled_families
+from metarisk.metrics.strata_names import AVERAGES, BY_SIZE, MEAN, POOLED, WITHIN
+from metarisk.train.figures import EVER, OURS, Answers, Question
+from metarisk.train.fold_courses import D_CALIBRATION, course_of
+from metarisk.train.fold_questions import Asked, HeldOut, Size, Tested, ask
+from metarisk.train.fold_statistics import (
+    AUROC,
+    COMPARED,
+    RANKED,
+    Families,
+    Figure,
+    followed_families,
+    known_families,
+    yes_no_expected,
 )
-from metarisk.metrics.recalibration import recalibration_slope
-from metarisk.metrics.within import Strata, choose_strata, finer_strata, within_strata
-from metarisk.train.figures import EVER, OURS, Answers, Judged, Question, judged_by
-from metarisk.train.outer import OuterSplit
+
+if TYPE_CHECKING:
+    from metarisk.train.outer import OuterSplit
 
 OnProgress = Callable[[str, int, int], None]
-DoubleArray = NDArray[np.float64]
-POOLED, WITHIN = "pooled", "within"
-AUROC = "auroc"
 FOLD_COLUMNS = (
     *("model", "endpoint", "horizon_days", "stratum", "metric", "value", "lower", "upper", "n", "events"),
     *("versus", "difference", "diff_lower", "diff_upper", "test", "p", "p_holm"),
 )
-# Metrics of which a difference means that one model is better than the other.
-COMPARED = (AUROC, "average_precision", "brier")
+EACH_PART = "each part"
 FAMILY_WISE = 0.05
 STAGE = "resampling patients"
-
-
-class Figure(NamedTuple):
-    """What a figure is of."""
-
-    model: str
-    metric: str
-    stratum: str
-
-
-class Asked(NamedTuple):
-    """A question, the patients it is judged on, and each model's answers for them.
-
-    Attributes
-    ----------
-    question
-        Endpoint and horizon.
-    judged
-        Rows of the cohort that know the answer, n of them.
-    scores
-        Model -> probability, shape (n,).
-    patients
-        Patient of each row, shape (n,).
-    strata
-        ``pooled``: the parts that were held out; ``within``: each stratum that counts, cut by these parts.
-        Patients are ranked against others of their part only: models of two parts answer on scales of their
-        own, and one that knows nothing would look worse than chance across them.
-    """
-
-    question: Question
-    judged: Judged
-    scores: Mapping[str, DoubleArray]
-    patients: NDArray[np.str_]
-    strata: Mapping[str, Strata]
-
-    @property
-    def independent(self) -> bool:
-        """True where each row is another patient and counts once, as DeLong's test asks."""
-        return len(np.unique(self.patients)) == len(self.patients) and bool((self.judged.weight == 1).all())
 
 
 def fold_figures(
@@ -87,6 +48,7 @@ def fold_figures(
     split: OuterSplit,
     section: EvaluationSection,
     on_progress: OnProgress = lambda what, done, of: None,
+    ranks_only: frozenset[str] = frozenset(),
 ) -> pd.DataFrame:
     """Figures of each model over all held-out parts, and the differences of ours from the others.
 
@@ -103,62 +65,52 @@ def fold_figures(
         Resamples, stratum and its least events.
     on_progress
         Told how many questions are done.
+    ranks_only
+        Models whose score is no probability, higher = the event is likelier: published formulas, genes.
+        They have AUROC, concordance and average precision only. One that does not answer everybody is
+        compared on whom it answers and takes nobody from the others; any other model does.
 
     Returns
     -------
     DataFrame
         Columns `FOLD_COLUMNS`. A row of ours stands once for each control that it is compared with
-        (``versus``); ``difference`` is ours minus the control; ``p_holm`` is adjusted over all questions and
-        both strata of the control and metric. AUROC is of pairs of patients held out together, averaged
-        over the parts by their cases; the other metrics are over all rows.
+        (``versus``), on the patients of that comparison; ``difference`` is ours minus the control.
+
+        Ranks (AUROC, concordance) are of pairs of patients held out together. Stratum ``pooled`` averages
+        them over parts by the parts' cases; where parts are cohorts or cancer types, ``mean`` counts each
+        part alike, ``by size`` by its rows, each part stands under its own name, and patients are resampled
+        within parts. The other metrics are over all rows.
+
+        ``p_holm`` is adjusted over all questions and averages of a control and metric; parts are a family of
+        their own. A dated endpoint as a whole has an empty horizon.
     """
+    held = HeldOut(cohort, split, section)
     rows: list[dict[str, Any]] = []
     for done, question in enumerate(models[OURS]):
         on_progress(STAGE, done, len(models[OURS]))
-        asked = ask(question, models, cohort, split, section)
-        if asked.strata[POOLED].rows:
-            rows += _rows_of(asked, section)
+        for asked, ranked_only in _comparisons(question, models, held, ranks_only):
+            rows += _rows_of(asked, held, ranked_only)
+    for endpoint in dict.fromkeys(asked.endpoint for asked in models[OURS] if asked.horizon_days != EVER):
+        rows += _course_rows(endpoint, models, held, ranks_only)
     on_progress(STAGE, len(models[OURS]), len(models[OURS]))
     table = pd.DataFrame(rows, columns=list(FOLD_COLUMNS[:-1]))
-    for _, family in table[table["versus"] != ""].groupby(["versus", "metric"], sort=False):
+    compared = table[table["versus"] != ""]
+    for _, family in compared.groupby(["versus", "metric", compared["stratum"].isin(AVERAGES)], sort=False):
         table.loc[family.index, "p_holm"] = holm(family["p"].tolist())
     return table.reindex(columns=list(FOLD_COLUMNS))
-
-
-def ask(
-    question: Question,
-    models: Mapping[str, Answers],
-    cohort: Cohort,
-    split: OuterSplit,
-    section: EvaluationSection,
-) -> Asked:
-    """Patients whom every model answered and whose answer is known."""
-    answers = {name: known[question] for name, known in models.items() if question in known}
-    answered = np.isfinite(sum(answers.values(), np.zeros(len(cohort))))
-    judged = _judged_over(cohort.endpoints, split, question, answered)
-    stratum = cohort.clinical.reindex(columns=[section.within])[section.within].fillna("(unknown)")
-    types = stratum.to_numpy(dtype=str)[judged.rows]
-    part, label = split.part_of[judged.rows], judged.label
-    large = choose_strata(label, types, section.within_min_events)
-    return Asked(
-        question,
-        judged,
-        {name: answer[judged.rows] for name, answer in answers.items()},
-        cohort.patient_ids[judged.rows],
-        {POOLED: choose_strata(label, part, 2), WITHIN: finer_strata(large, label, part)},
-    )
 
 
 def verdicts(figures: pd.DataFrame) -> pd.DataFrame:
     """Wins, ties and losses of ours against each control by AUROC, one row a control and stratum.
 
     A win or loss has a 95 % interval of the difference that leaves zero out; beside it stands how many do so
-    after Holm's adjustment. ``mean`` is of the differences.
+    after Holm's adjustment. ``mean`` is of the differences. Parts are counted together.
     """
     compared = figures[(figures["metric"] == AUROC) & (figures["versus"] != "")]
+    stratum = compared["stratum"].where(compared["stratum"].isin(AVERAGES), EACH_PART)
     rows = [
-        {"versus": f"{OURS} - {versus}", "stratum": stratum, **_count(group)}
-        for (versus, stratum), group in compared.groupby(["versus", "stratum"], sort=False)
+        {"versus": f"{OURS} - {versus}", "stratum": name, **_count(group)}
+        for (versus, name), group in compared.groupby(["versus", stratum], sort=False)
     ]
     return pd.DataFrame(rows)
 
@@ -177,84 +129,146 @@ def _count(group: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _judged_over(
-    endpoints: pd.DataFrame, split: OuterSplit, question: Question, answered: NDArray[np.bool_]
-) -> Judged:
-    found = []
-    for number in range(len(split.parts)):
-        sides = split.split(number)
-        test, training = endpoints.iloc[sides.test_rows], endpoints.iloc[sides.train_rows]
-        part = judged_by(test, question, training)
-        found.append(Judged(sides.test_rows[part.rows], part.label, part.weight))
-    rows = np.concatenate([part.rows for part in found])
-    order = np.argsort(rows, kind="stable")
-    order = order[answered[rows[order]]]
-    label, weight = (np.concatenate([getattr(part, name) for part in found]) for name in ("label", "weight"))
-    return Judged(rows[order], label[order], weight[order])
+def _comparisons(
+    question: Question, models: Mapping[str, Answers], held: HeldOut, ranks_only: frozenset[str]
+) -> Iterator[tuple[Asked, frozenset[str]]]:
+    """The question asked of all models together, then of ours and each that answers only some.
+
+    Beside each, the models of which only ranks are given: of ours all else is told in the first.
+    """
+    answering = {name: answers for name, answers in models.items() if question in answers}
+    together = {name: answers for name, answers in answering.items() if name not in ranks_only}
+    judged = ask(question, together, held)
+    rows = judged.known.rows if judged.followed is None else judged.followed.tested.rows
+    partly = [
+        name for name in answering if name in ranks_only and np.isnan(answering[name][question][rows]).any()
+    ]
+    whole = {name: answers for name, answers in answering.items() if name not in partly}
+    yield (judged if len(whole) == len(together) else ask(question, whole, held)), ranks_only
+    ours = np.full(len(held.cohort), np.nan)
+    ours[rows] = models[OURS][question][rows]
+    for name in partly:
+        yield ask(question, {OURS: {question: ours}, name: answering[name]}, held), frozenset({OURS, name})
 
 
-def _rows_of(asked: Asked, section: EvaluationSection) -> Iterator[dict[str, Any]]:
-    statistics = dict(_statistics(asked))
-    drawn = resampled_together(statistics, asked.patients, resamples=section.bootstrap)
-    sizes = _sizes(asked)
-    horizon = np.nan if asked.question.horizon_days == EVER else asked.question.horizon_days
-    for figure, found in drawn.items():
-        lower, upper = found.bounds()
-        row = {
-            **figure._asdict(),
-            **{"endpoint": asked.question.endpoint, "horizon_days": horizon},
-            **{"value": found.value, "lower": lower, "upper": upper, "versus": ""},
-            **sizes[figure.stratum],
+@dataclass(frozen=True)
+class _Resampling:
+    """Figures of some rows over resampled patients.
+
+    Attributes
+    ----------
+    question
+        Endpoint and horizon; `EVER` where there is none.
+    tested
+        The rows.
+    drawn
+        Figure -> what it was on all rows and in each resample.
+    """
+
+    question: Question
+    tested: Tested
+    drawn: Mapping[Figure, Resampled]
+
+    @classmethod
+    def of(cls, question: Question, tested: Tested, families: Families, held: HeldOut) -> _Resampling:
+        """Patients are drawn within their parts where these mean something."""
+        inside = tested.part if held.by_part else None
+        resamples = held.section.bootstrap
+        return cls(
+            question, tested, resampled_families(families, tested.patients, inside, resamples=resamples)
+        )
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """A row a figure; one of ours stands once a control."""
+        ranked = self.tested.ranked()
+        for figure, found in self.drawn.items():
+            size = ranked[figure.stratum] if figure.metric in RANKED else self.tested.whole
+            row = _row(self.question, figure, found, size)
+            controls = self._controls(figure)
+            if figure.model != OURS or not controls:
+                yield row
+                continue
+            for control in controls:
+                yield {**row, **self._difference(figure, control)}
+
+    def _controls(self, figure: Figure) -> Sequence[str]:
+        """Models that ours is compared with by a metric."""
+        if figure.metric not in COMPARED:
+            return ()
+        others = [name for name in self.tested.scores if name != OURS]
+        return [name for name in others if figure._replace(model=name) in self.drawn]
+
+    def _difference(self, figure: Figure, control: str) -> dict[str, Any]:
+        """Ours minus a control: interval of the paired bootstrap, and a p value."""
+        other = self.drawn[figure._replace(model=control)]
+        gap = self.drawn[figure].minus(other, len(self.tested.patients))
+        test, p = "bootstrap", gap.p
+        if figure.metric == AUROC and self.tested.independent:
+            test, p = "delong", self._delong_p(figure.stratum, control)
+        return {
+            **{"versus": control, "difference": gap.value, "diff_lower": gap.lower, "diff_upper": gap.upper},
+            **{"test": test, "p": p},
         }
-        controls = [name for name in asked.scores if name != OURS] if figure.metric in COMPARED else []
-        if figure.model != OURS or not controls:
-            yield row
-            continue
-        for control in controls:
-            yield {**row, **_difference(asked, figure, control, drawn)}
+
+    def _delong_p(self, stratum: str, control: str) -> float:
+        """P value of the AUROCs in a part, or of their average."""
+        over = WITHIN if stratum == WITHIN else POOLED
+        strata, inside = self.tested.strata[over], self._inside[over, control]
+        if stratum in self.tested.parts:
+            return inside[self.tested.parts.index(stratum)].p
+        shares = {MEAN: [1.0] * len(inside), BY_SIZE: strata.sizes}
+        cases = [self.tested.label[rows].sum() for rows in strata.rows]
+        return averaged_delong(inside, np.asarray(shares.get(stratum, cases), dtype=np.float64)).p
+
+    @cached_property
+    def _inside(self) -> dict[tuple[str, str], list[DeLong]]:
+        """Ours against each control in each part, and in each stratum within: many figures ask for them."""
+        scores, label = self.tested.scores, self.tested.label
+        return {
+            (over, control): [delong(scores[OURS][r], score[r], label[r]) for r in strata.rows]
+            for over, strata in self.tested.strata.items()
+            for control, score in scores.items()
+            if control != OURS
+        }
 
 
-def _difference(
-    asked: Asked, figure: Figure, control: str, drawn: Mapping[Figure, Resampled]
-) -> dict[str, Any]:
-    """Ours minus a control: interval of the paired bootstrap, and a p value."""
-    gap = drawn[figure].minus(drawn[figure._replace(model=control)], len(asked.patients))
-    test, p = "bootstrap", gap.p
-    if figure.metric == AUROC and asked.independent:
-        test, p = "delong", _delong_p(asked, figure.stratum, control)
+def _row(question: Question, figure: Figure, found: Resampled, size: Size) -> dict[str, Any]:
+    lower, upper = found.bounds()
+    horizon = np.nan if question.horizon_days == EVER else question.horizon_days
     return {
-        **{"versus": control, "difference": gap.value, "diff_lower": gap.lower, "diff_upper": gap.upper},
-        **{"test": test, "p": p},
+        **figure._asdict(),
+        **{"endpoint": question.endpoint, "horizon_days": horizon},
+        **{"value": found.value, "lower": lower, "upper": upper, "versus": ""},
+        **size._asdict(),
     }
 
 
-def _delong_p(asked: Asked, stratum: str, control: str) -> float:
-    return stratified_delong(
-        asked.scores[OURS], asked.scores[control], asked.judged.label, asked.strata[stratum]
-    ).p
+def _rows_of(asked: Asked, held: HeldOut, ranks_only: frozenset[str]) -> Iterator[dict[str, Any]]:
+    known, by_part = asked.known, held.by_part
+    if known.parts:
+        families = known_families(known, ranks_only, by_part=by_part)
+        if asked.followed is None:
+            families |= yes_no_expected(known, ranks_only)
+        yield from _Resampling.of(asked.question, known, families, held).rows()
+    if asked.followed is not None and asked.followed.tested.parts:
+        families = followed_families(asked.followed, ranks_only, by_part=by_part)
+        yield from _Resampling.of(asked.question, asked.followed.tested, families, held).rows()
 
 
-def _statistics(asked: Asked) -> Iterator[tuple[Figure, Statistic]]:
-    """Every figure of every model, in which each row has its censoring weight."""
-    label, weight = asked.judged.label, asked.judged.weight
-    even = bool((weight == 1).all())
-    for model, score in asked.scores.items():
-        ranked: dict[tuple[str, str], Statistic] = {
-            (AUROC, name): within_strata(score, label, strata)
-            for name, strata in asked.strata.items()
-            if strata.rows
-        }
-        ranked["average_precision", POOLED] = partial(weighted_average_precision, score, label)
-        ranked["brier", POOLED] = partial(weighted_mean, (score - label) ** 2)
-        for (metric, stratum), statistic in ranked.items():
-            yield Figure(model, metric, stratum), statistic if even else reweighted(statistic, weight)
-        yield Figure(model, "calibration_slope", POOLED), recalibration_slope(score, label, weight)
-        yield Figure(model, "calibration_error", POOLED), weighted_calibration_error(score, label, weight)
-
-
-def _sizes(asked: Asked) -> dict[str, dict[str, int]]:
-    label, counted = asked.judged.label, asked.strata[WITHIN].counted
-    return {
-        POOLED: {"n": len(label), "events": int(label.sum())},
-        WITHIN: {"n": int(counted.sum()), "events": int(label[counted].sum())},
+def _course_rows(
+    endpoint: str, models: Mapping[str, Answers], held: HeldOut, ranks_only: frozenset[str]
+) -> Iterator[dict[str, Any]]:
+    """Figures of an endpoint as a whole, of the models that answer it with probabilities."""
+    telling = {
+        name: answers
+        for name, answers in models.items()
+        if name not in ranks_only and any(asked.endpoint == endpoint for asked in answers)
     }
+    course = course_of(endpoint, telling, held)
+    if course is None:
+        return
+    whole = Question(endpoint, EVER)
+    yield from _Resampling.of(whole, course.tested, course.families(), held).rows()
+    for model, p in course.d_calibration().items():
+        alone = Resampled(p, np.full(1, np.nan))  # a p value has no interval
+        yield _row(whole, Figure(model, D_CALIBRATION, POOLED), alone, course.tested.whole)

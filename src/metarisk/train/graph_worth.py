@@ -12,9 +12,10 @@ from metarisk.config.evaluation import EvaluationSection
 from metarisk.data.cohort import Cohort
 from metarisk.metrics.inputs import Weights
 from metarisk.metrics.intervals import Resampled, Statistic, holm, resampled_together, reweighted
+from metarisk.metrics.strata_names import POOLED, WITHIN
 from metarisk.metrics.within import within_strata
 from metarisk.train.figures import EVER, OURS, Answers, Question
-from metarisk.train.fold_figures import POOLED, WITHIN, Asked, ask
+from metarisk.train.fold_questions import HeldOut, Tested, ask
 from metarisk.train.outer import OuterSplit
 
 GRAPH_COLUMNS = (
@@ -112,7 +113,8 @@ def _rows_of(
     judged_on: tuple[Cohort, OuterSplit, EvaluationSection],
 ) -> Iterator[dict[str, Any]]:
     cohort, split, section = judged_on
-    asked = ask(question, {_name(fit): answers for fit, answers in fitted.items()}, cohort, split, section)
+    named = {_name(fit): answers for fit, answers in fitted.items()}
+    asked = ask(question, named, HeldOut(cohort, split, section)).known
     topologies = _by_topology(fitted)
     statistics = {
         (topology, stratum): _mean_over_seeds(asked, stratum, [_name(fit) for fit in fits])
@@ -129,12 +131,12 @@ def _rows_of(
             **{"share": share, "endpoint": question.endpoint, "horizon_days": horizon, "stratum": stratum},
             **{"topology": topology, "auroc": found.value, "lower": lower, "upper": upper},
             **_over_seeds(asked, stratum, topologies[topology]),
-            **{"n": int(counted.sum()), "events": int(asked.judged.label[counted].sum())},
+            **{"n": int(counted.sum()), "events": int(asked.label[counted].sum())},
             **({} if topology == OURS else _gap(drawn[OURS, stratum], found, len(asked.patients))),
         }
 
 
-def _over_seeds(asked: Asked, stratum: str, fits: Sequence[Fitted]) -> dict[str, float]:
+def _over_seeds(asked: Tested, stratum: str, fits: Sequence[Fitted]) -> dict[str, float]:
     whole = np.ones((1, len(asked.patients)))
     each = [float(_statistic(asked, stratum, _name(fit))(whole)[0]) for fit in fits]
     return {"sd_seeds": float(np.std(each, ddof=1)) if len(each) > 1 else np.nan, "seeds": len(each)}
@@ -152,7 +154,7 @@ def _by_topology(fitted: Mapping[Fitted, Answers]) -> dict[str, list[Fitted]]:
     }
 
 
-def _mean_over_seeds(asked: Asked, stratum: str, names: Sequence[str]) -> Statistic:
+def _mean_over_seeds(asked: Tested, stratum: str, names: Sequence[str]) -> Statistic:
     statistics = [_statistic(asked, stratum, name) for name in names]
 
     def mean(weights: Weights) -> Weights:
@@ -161,10 +163,10 @@ def _mean_over_seeds(asked: Asked, stratum: str, names: Sequence[str]) -> Statis
     return mean
 
 
-def _statistic(asked: Asked, stratum: str, name: str) -> Statistic:
+def _statistic(asked: Tested, stratum: str, name: str) -> Statistic:
     """AUROC inside the strata, each row with its censoring weight."""
-    ranked = within_strata(asked.scores[name], asked.judged.label, asked.strata[stratum])
-    return reweighted(ranked, asked.judged.weight)
+    ranked = within_strata(asked.scores[name], asked.label, asked.strata[stratum])
+    return reweighted(ranked, asked.weight)
 
 
 def _name(fit: Fitted) -> str:
