@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
+from metarisk.config.experiment import Experiment
 from metarisk.config.network import NetworkSection
 from metarisk.config.training import TrainingSection
 
@@ -23,8 +24,21 @@ def test_what_is_new_is_left_out_unless_asked_for() -> None:
     assert TrainingSection().imbalance == "none"
 
 
+def test_numbers_are_crossed_with_a_category_that_is_read() -> None:
+    tree = {"name": "crossed", "simulation": {}, "network": {"numbers_by": "stage"}}
+    with pytest.raises(ValidationError, match=r"numbers_by: stage is not among features\.categorical"):
+        Experiment.model_validate(tree)
+    assert Experiment.model_validate({**tree, "features": {"categorical": ["sex", "stage"]}})
+
+
+def test_what_changes_nothing_is_not_written_so_hashes_stay() -> None:
+    assert not {"numbers_by", "assay_weight"} & set(NetworkSection().model_dump())
+    asked = NetworkSection(numbers_by="sex", assay_weight=0.5)
+    assert NetworkSection.model_validate_json(asked.model_dump_json()) == asked
+
+
 def test_an_unknown_embedding_or_imbalance_is_refused() -> None:
-    with pytest.raises(ValidationError, match="'piecewise' or 'periodic'"):
+    with pytest.raises(ValidationError, match="'piecewise', 'periodic' or 'linear'"):
         NetworkSection.model_validate({"number_embedding": "spline"})
     with pytest.raises(ValidationError, match="'none', 'root' or 'balanced'"):
         TrainingSection.model_validate({"imbalance": "smote"})

@@ -177,6 +177,19 @@ def test_of_two_scores_of_one_pathway_the_first_enters_the_graph(
     assert plan.assay_nodes[Assay.SIGNATURE].tolist() == [3, 0, -1]
 
 
+def test_the_weight_of_assays_leaves_the_clinic_as_it_is(
+    small_topology: Topology, make_table: Any, make_cohort: Any
+) -> None:
+    cohort = make_cohort(make_table(Assay.EXPRESSION, "log2_tpm"))
+    transform = FeatureTransform.fit(cohort, small_topology, SECTION)
+    table = transform.apply(cohort).flat
+    plain, light = fit_flat(table, transform, 4), fit_flat(table, transform, 4, 0.25)
+    of_assay = np.array([column.kind in {"call", "level"} for column in transform.columns])
+    assert 0 < of_assay.sum() < len(of_assay)
+    np.testing.assert_allclose(light["scale"], plain["scale"] * np.where(of_assay, 0.25, 1.0))
+    np.testing.assert_array_equal(light["centre"], plain["centre"])
+
+
 def test_levels_on_the_graph_come_first_and_the_most_variable_others_fill_up(
     make_table: Any, make_cohort: Any
 ) -> None:

@@ -268,6 +268,13 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
+    def _numbers_are_crossed_with_a_category_that_is_read(self) -> Experiment:
+        name = self.network.numbers_by
+        if name is not None and name not in self.features.categorical:
+            raise ValueError(f"network.numbers_by: {name} is not among features.categorical")
+        return self
+
+    @model_validator(mode="after")
     def _search_is_possible(self) -> Experiment:
         if self.search is not None and self.training.pretrained is not None:
             raise ValueError("a search starts from random weights: add training.pretrained to its best.yaml")

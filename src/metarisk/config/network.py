@@ -32,13 +32,20 @@ class NetworkSection(Section):
         Implicit members K of the direct path's MLP: they share its weights, and each has its own scalings
         and output layer. 1 is the plain MLP.
     number_embedding
-        How the direct path reads a clinical number: ``piecewise`` linear over training quantiles, or
-        ``periodic``, sines and cosines of its place among them.
+        How the direct path reads a clinical number: ``piecewise`` linear over training quantiles,
+        ``periodic``, sines and cosines of its place among them, or ``linear``, the number itself between its
+        lowest and highest inner quantile, which carries best to other centres.
     number_width
         Numbers that each clinical number's own linear layer makes of its embedding; 0 hands it on as it is.
     category_width
         Numbers of a learned embedding that each level of a clinical category has beside its own column;
         0 leaves it out.
+    numbers_by
+        Clinical category whose levels each have a slope of their own for every clinical number, beside the
+        common one, e.g. PD-L1 by cancer type; None leaves them out.
+    assay_weight
+        Factor of the columns of assays on the direct path: below 1 the prior holds their effects nearer to
+        zero than those of clinical numbers and categories.
     site_rank
         Length of the organs' embeddings, through which organs share what they read of the pathways;
         0 gives each organ weights of its own.
@@ -61,9 +68,12 @@ class NetworkSection(Section):
     direct_hidden: int = Field(default=128, ge=0, le=4096)
     direct_layers: int = Field(default=1, ge=1, le=4)
     copies: int = Field(default=1, ge=1, le=64)
-    number_embedding: Literal["piecewise", "periodic"] = "piecewise"
+    number_embedding: Literal["piecewise", "periodic", "linear"] = "piecewise"
     number_width: int = Field(default=0, ge=0, le=64)
     category_width: int = Field(default=0, ge=0, le=64)
+    # Left out of what is written where they change nothing, so that hashes of experiments stay as they were.
+    numbers_by: str | None = Field(default=None, exclude_if=lambda name: name is None)
+    assay_weight: float = Field(default=1.0, gt=0.0, le=100.0, exclude_if=lambda weight: weight == 1.0)
     site_rank: int = Field(default=0, ge=0, le=64)
     therapy_width: int = Field(default=0, ge=0, le=16)
     dropout: float = Field(default=0.2, ge=0.0, lt=1.0)

@@ -288,6 +288,24 @@ class Blank(Section):
     where: dict[str, tuple[str, ...]] = Field(min_length=1)
 
 
+class Rescale(Section):
+    """Numbers of another unit than the column's, e.g. mutations of an exome where others count a megabase.
+
+    Attributes
+    ----------
+    columns
+        Columns of the source.
+    where
+        Rows whose numbers are in that unit: column -> values.
+    factor
+        Number that they are multiplied by to reach the column's unit.
+    """
+
+    columns: tuple[str, ...] = Field(min_length=1)
+    where: dict[str, tuple[str, ...]] = Field(min_length=1)
+    factor: float = Field(gt=0.0, allow_inf_nan=False)
+
+
 class ClinicalFile(Section):
     """The clinical table of a folder of plain tables.
 
@@ -317,6 +335,8 @@ class ClinicalFile(Section):
         Further columns that hold the same value in every row, e.g. the cancer type of a study of one.
     blank
         Cells that are read as unknown.
+    rescale
+        Numbers that are brought to the unit of their column.
     further
         More tables that join this one.
     assays_only
@@ -335,6 +355,7 @@ class ClinicalFile(Section):
     barcode: Barcode | None = None
     constants: dict[str, str] = Field(default_factory=dict)
     blank: tuple[Blank, ...] = ()
+    rescale: tuple[Rescale, ...] = ()
     further: tuple[FurtherTable, ...] = ()
     assays_only: Literal["leave_out", "keep"] = "leave_out"
 

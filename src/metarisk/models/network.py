@@ -82,6 +82,7 @@ class NetworkPlan:
             section.number_width,
             tuple(self.categories.values()),
             section.category_width,
+            self.categories.get(section.numbers_by or "", ()),
         )
 
 

@@ -19,7 +19,7 @@ from metarisk.pathways.topology import Topology
 
 
 def fit_flat(
-    flat: NDArray[np.float32], transform: FeatureTransform, bins: int
+    flat: NDArray[np.float32], transform: FeatureTransform, bins: int, assay_weight: float = 1.0
 ) -> dict[str, NDArray[np.float32]]:
     """Numbers that the direct path needs of the training table: ``centre``, ``scale`` (F,) and ``edges``.
 
@@ -31,9 +31,12 @@ def fit_flat(
         Whose columns they are.
     bins
         Bins of a clinical number.
+    assay_weight
+        Factor of the columns of assays.
     """
     columns = transform.columns
     centre, scale = centre_and_scale(flat, [column.group for column in columns])
+    scale[[column.kind in {"call", "level"} for column in columns]] *= assay_weight
     numbers = [index for index, column in enumerate(columns) if column.kind == "number"]
     edges = np.empty((len(numbers), bins + 1), dtype=np.float32)
     for row, index in enumerate(numbers):

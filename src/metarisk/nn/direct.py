@@ -27,12 +27,15 @@ class FlatDesign:
         Columns of each clinical category's levels.
     category_width
         Width of a category's learned vector; 0 leaves the vectors out.
+    crossed
+        Columns of the levels that each have a slope of their own for every number; none leaves them out.
     """
 
     number_embedding: str = "piecewise"
     number_width: int = 0
     categories: tuple[tuple[int, ...], ...] = ()
     category_width: int = 0
+    crossed: tuple[int, ...] = ()
 
 
 class FlatEmbedding(nn.Module):
@@ -40,7 +43,8 @@ class FlatEmbedding(nn.Module):
 
     Clinical numbers are embedded (`NumberEmbedding`), with a column that says "unknown"; everything else is
     centred on its training mean and divided by the square root of its group's total variance, so that twenty
-    thousand genes and one sex start with an equal say. Categories have learned vectors besides, where asked.
+    thousand genes and one sex start with an equal say. Where asked, the numbers stand once more for each
+    level of a category, zero in the other levels, and categories have learned vectors.
 
     Parameters
     ----------
@@ -83,7 +87,9 @@ class FlatEmbedding(nn.Module):
         self.numbers = NumberEmbedding(len(edges), bins, design.number_embedding, design.number_width)
         learned = design.categories if design.category_width else ()
         self.categories = CategoryEmbedding(learned, design.category_width) if learned else None
-        self.width = len(others) + self.numbers.width + (self.categories.width if self.categories else 0)
+        self.crossed = list(design.crossed)
+        numbers = self.numbers.width * (1 + len(self.crossed))
+        self.width = len(others) + numbers + (self.categories.width if self.categories else 0)
 
     def forward(self, flat: Tensor) -> Tensor:
         """Embed the flat table.
@@ -99,7 +105,11 @@ class FlatEmbedding(nn.Module):
             Shape (N, width).
         """
         centred = torch.nan_to_num((flat - self.centre) * self.scale)[:, self.other_columns]
-        parts = [centred, self.numbers(flat[:, self.number_columns], self.edges)]
+        numbers = self.numbers(flat[:, self.number_columns], self.edges)  # (N, numbers' width)
+        parts = [centred, numbers]
+        if self.crossed:
+            level = torch.nan_to_num(flat[:, self.crossed])  # (N, levels)
+            parts.append(torch.einsum("nk,nl->nkl", numbers, level).flatten(1))
         if self.categories is not None:
             parts.append(self.categories(flat))
         return torch.cat(parts, dim=1)

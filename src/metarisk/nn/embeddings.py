@@ -16,6 +16,8 @@ class NumberEmbedding(nn.Module):
     and cosines, at frequencies that are learned, of its place among the training quantiles; places and not
     values, so that a tail is no outlier and a number beyond the training range has the place of its end. Both
     are of Gorishniy et al., On Embeddings for Numerical Features in Tabular Deep Learning, 2022.
+    ``linear``: the number between its first and last inner edge, around the mean of the edges and in units of
+    their spread.
     Where a width is asked for, each number's embedding goes through a linear layer of its own, then ReLU.
 
     Parameters
@@ -32,8 +34,8 @@ class NumberEmbedding(nn.Module):
 
     def __init__(self, numbers: int, bins: int, kind: str, width: int) -> None:
         super().__init__()
-        raw = 1 + (2 * bins if kind == "periodic" else bins)
-        self.periodic, self.own = kind == "periodic", width > 0
+        raw = 1 + {"periodic": 2 * bins, "piecewise": bins, "linear": 1}[kind]
+        self.periodic, self.linear, self.own = kind == "periodic", kind == "linear", width > 0
         if self.periodic:
             self.frequency = nn.Parameter(torch.randn(numbers, bins))
         if self.own:
@@ -44,23 +46,37 @@ class NumberEmbedding(nn.Module):
     def forward(self, number: Tensor, edges: Tensor) -> Tensor:
         """Embed numbers (N, numbers), NaN where unknown, by their edges (numbers, bins + 1): (N, width)."""
         number = number[..., None]  # (N, numbers, 1)
-        low, high = edges[:, :-1], edges[:, 1:]
-        filled = ((number - low) / (high - low)).clamp(0.0, 1.0)  # (N, numbers, bins)
         unknown = torch.isnan(number)
-        # The unknown are taken out before a parameter meets them: a NaN times a gradient of 0 is a NaN.
-        filled = filled.masked_fill(unknown, 0.5)
-        known = self._waves(filled) if self.periodic else filled - 0.5
+        known = _straight(number, edges) if self.linear else self._placed(number, edges, unknown)
         known = known.masked_fill(unknown, 0.0)
         embedded = torch.cat([known, unknown.float()], dim=2)  # (N, numbers, raw)
         if self.own:
             embedded = torch.relu(torch.einsum("nkr,krw->nkw", embedded, self.own_weight) + self.own_bias)
         return embedded.flatten(1)
 
+    def _placed(self, number: Tensor, edges: Tensor, unknown: Tensor) -> Tensor:
+        """What a number is by its place among the quantiles, shape (N, numbers, bins or 2 bins)."""
+        low, high = edges[:, :-1], edges[:, 1:]
+        filled = ((number - low) / (high - low)).clamp(0.0, 1.0)  # (N, numbers, bins)
+        # The unknown are taken out before a parameter meets them: a NaN times a gradient of 0 is a NaN.
+        filled = filled.masked_fill(unknown, 0.5)
+        return self._waves(filled) if self.periodic else filled - 0.5
+
     def _waves(self, filled: Tensor) -> Tensor:
         """Sines and cosines of the place among the quantiles, -1 .. 1, shape (N, numbers, 2 bins)."""
         place = 2.0 * filled.mean(dim=2, keepdim=True) - 1.0
         angle = math.pi * self.frequency * place
         return torch.cat([torch.sin(angle), torch.cos(angle)], dim=2)
+
+
+def _straight(number: Tensor, edges: Tensor) -> Tensor:
+    """Numbers (N, numbers, 1) within their inner edges, in spreads around the edges' mean, same shape.
+
+    With a single bin there is no inner edge, and the range is that of training.
+    """
+    inner = edges[:, 1:-1] if edges.shape[1] > 2 else edges
+    within = number.clamp(inner.amin(dim=1)[:, None], inner.amax(dim=1)[:, None])
+    return (within - inner.mean(dim=1)[:, None]) / inner.std(dim=1, correction=0)[:, None].clamp_min(1e-6)
 
 
 class CategoryEmbedding(nn.Module):

@@ -101,7 +101,8 @@ def learn(
         Of this model; members are kept nowhere if None.
     """
     training = experiment.training
-    flat = fit_flat(training_set.batch.flat, training_set.transform, experiment.features.numeric_bins)
+    bins, weight = experiment.features.numeric_bins, experiment.network.assay_weight
+    flat = fit_flat(training_set.batch.flat, training_set.transform, bins, weight)
     plan = plan_network(experiment.network, training_set.layout, training_set.transform, topology, flat)
     plan = replace(plan, start=training_set.start)
     data = to_device(training_set.batch, training_set.targets, choose_device(training.device))

@@ -140,7 +140,8 @@ def _judge_fold(
         best = min(best, epoch.valid_loss)
         on_epoch(epoch)
 
-    flat = fit_flat(training_set.batch.flat, training_set.transform, experiment.features.numeric_bins)
+    bins, weight = experiment.features.numeric_bins, experiment.network.assay_weight
+    flat = fit_flat(training_set.batch.flat, training_set.transform, bins, weight)
     plan = plan_network(experiment.network, ground.layout, training_set.transform, ready.topology, flat)
     network = fit_member(plan, ready.topology, ready.data, rows, experiment.training, on_epoch=watch)
     if ground.search.metric == "valid_loss" or not np.isfinite(best):

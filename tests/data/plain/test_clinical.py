@@ -136,6 +136,33 @@ def test_a_blank_that_meets_nothing_is_an_error(folder, blank, sentence):
     assert sentence in "\n".join(folder.errors())
 
 
+def test_numbers_in_another_unit_are_rescaled_where_declared(folder):
+    folder.clinical["cohort"] = ["exome", "panel", "exome", "exome"]
+    folder.clinical["tmb"] = ["190", "5.5", "", " 380"]
+    folder.study["clinical"]["tmb_per_mb"] = "tmb"
+    folder.say(rescale=[{"columns": ["tmb"], "where": {"cohort": ["exome"]}, "factor": 1 / 38}])
+    np.testing.assert_allclose(folder.read().clinical["tmb_per_mb"], [5.0, 5.5, np.nan, 10.0])
+    assert "clinical.csv, column tmb: 2 numbers were multiplied by 0.0263158, by cohort" in folder.told()
+
+
+def test_text_among_rescaled_numbers_is_still_an_error(folder):
+    folder.clinical["age"] = ["50", "old", "", "70"]
+    folder.say(rescale=[{"columns": ["age"], "where": {"response": ["1", "0"]}, "factor": 0.5}])
+    assert "holds 1 values that are not numbers" in "\n".join(folder.errors())
+
+
+@pytest.mark.parametrize(
+    ("rescale", "sentence"),
+    [
+        ({"columns": ["age"], "where": {"response": ["7"]}}, "holds no number to rescale in the rows"),
+        ({"columns": ["ages"], "where": {"response": ["1"]}}, "has no column 'ages'. Did you mean 'age'?"),
+    ],
+)
+def test_a_rescale_that_meets_nothing_is_an_error(folder, rescale, sentence):
+    folder.say(rescale=[rescale | {"factor": 0.5}])
+    assert sentence in "\n".join(folder.errors())
+
+
 def with_an_assay_of(folder, *samples: str) -> None:
     folder.put("c.tsv", f"gene {' '.join(samples)}", "TP53" + " 1" * len(samples))
     folder.assay("c.tsv", unit="discrete", assay="copy_number")

@@ -15,6 +15,7 @@ from metarisk.data.found import Found
 from metarisk.data.plain.blanks import blanked
 from metarisk.data.plain.further import join_further
 from metarisk.data.plain.place import inside
+from metarisk.data.plain.rescaled import rescaled
 from metarisk.data.plain.sample_ids import patients_of_samples, tell_nameless_patients, with_cohort
 from metarisk.data.plain.turned import read_turned
 from metarisk.data.source import ClinicalSource
@@ -41,7 +42,7 @@ def clinical_source(folder: Path, declared: ClinicalFile, found: Found) -> Clini
     origin = columns.origin | dict.fromkeys(declared.constants, "study file")
     indexed = frame.set_axis(pd.Index(named, name="sample_id"))
     source = ClinicalSource(indexed, patients.to_numpy(dtype=str), origin)
-    return blanked(source, declared.blank, found)
+    return blanked(rescaled(source, declared.rescale, found), declared.blank, found)
 
 
 def _upright(folder: Path, declared: ClinicalFile, found: Found) -> TextTable | None:
