@@ -95,7 +95,7 @@ def test_a_misspelt_key_is_answered_with_its_path_and_the_nearest(
         ("training", "learning_rate", float("inf"), "finite number"),
         ("network", "width", "wide", "valid integer"),
         ("evaluation", "test_fraction", 1.5, "less than 0.9"),
-        ("evaluation", "controls", ["nothing"], "'panel_only', 'type_only' or 'burden_only'"),
+        ("evaluation", "controls", ["nothing"], "'aurka', 'loris' or 'loris_nsclc'"),
         ("simulation", "samples", 10, "greater than or equal to 60"),
         ("tasks", "horizons_days", [730, 365], "ascending order"),
         ("tasks", "horizons_days", [], "at least one"),
