@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 TABLE, FIGURE = "figures.tsv", "differences.png"
 MEANINGS = {
-    "auroc": "of pairs of patients held out in one part, parts averaged by their cases",
-    "difference": "model - versus on the same patients; p_holm over all questions, pooled and within",
+    "auroc": "of pairs of patients held out in one part; pooled: parts averaged by their cases",
+    "difference": "model - versus on the same patients; p_holm over all questions and averages, parts apart",
 }
 
 
@@ -143,6 +143,7 @@ def _compare(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     from metarisk.train.crossvalidate import gathered
     from metarisk.train.fold_figures import fold_figures, verdicts
+    from metarisk.train.published import RANKS_ONLY
 
     models: dict[str, Answers] = {
         model: gathered(
@@ -150,7 +151,14 @@ def _compare(
         )
         for model in dict.fromkeys(part.pair.model for part in parts)
     }
-    figures = fold_figures(models, bench.cohort, bench.split, bench.experiment.evaluation, on_progress)
+    figures = fold_figures(
+        models,
+        bench.cohort,
+        bench.split,
+        bench.experiment.evaluation,
+        on_progress,
+        ranks_only=frozenset(RANKS_ONLY),
+    )
     return figures, verdicts(figures)
 
 

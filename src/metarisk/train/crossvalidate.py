@@ -21,7 +21,7 @@ from metarisk.models.pretrained import Start
 from metarisk.pathways.topology import Topology
 from metarisk.schema.endpoints import event_column, time_column
 from metarisk.train.code import code_sha256
-from metarisk.train.controls import BASELINES, Lesson, control_answers, flat_inputs, lesson_of
+from metarisk.train.controls import BASELINES, Lesson, baseline_inputs, control_answers, lesson_of
 from metarisk.train.figures import Answers, Question
 from metarisk.train.members import OnEpoch
 from metarisk.train.outer import OUTER_SALT
@@ -90,9 +90,9 @@ class Round:
     def _baseline_parts(self, model: str) -> Iterator[Any]:
         training_set, topology, _ = self.prepared
         yield BASELINE_VERSION
-        for flat in flat_inputs(model, training_set, topology, self.test):
-            yield [flat.shape]
-            yield flat.tobytes()
+        for read in baseline_inputs(model, training_set, topology, self.test):
+            yield [read.shape]
+            yield read.tobytes()
 
     def _network_parts(self, model: str) -> Iterator[Any]:
         training_set, topology, _ = self.prepared

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from metarisk.metrics.discrimination import weighted_average_precision
+from metarisk.metrics.inputs import Codes, Floats
 from metarisk.metrics.intervals import Statistic, resampled_together, weighted_mean
-from metarisk.metrics.recalibration import recalibrate, recalibration_slope
+from metarisk.metrics.recalibration import recalibrate, recalibrated
 from metarisk.train.figures import FIGURE_COLUMNS, Answers
 from metarisk.train.held_out import Asked, HeldOut
 
@@ -60,5 +61,9 @@ def _statistics(asked: Asked) -> Iterator[tuple[tuple[str, str], Statistic]]:
         yield (model, "average_precision"), asked.among(precision, everybody)
         yield (model, "brier"), asked.among(squared, everybody)
         # The slope's line is fitted with the censoring weights, so it multiplies by them itself.
-        slope = recalibration_slope(score, label, weight)
-        yield (model, "calibration_slope"), unweighted.among(slope, everybody)
+        yield (model, "calibration_slope"), unweighted.among(_slope(score, label, weight), everybody)
+
+
+def _slope(score: Floats, label: Codes, weight: Floats) -> Statistic:
+    line = recalibrated(score, label, weight)
+    return lambda weights: line(weights)[0]
