@@ -26,7 +26,7 @@ VERBS = (
     "benchmark",
 )
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
-PAGES += [["benchmark", "store"], ["benchmark", "reading"], ["benchmark", "folds"]]
+PAGES += [["benchmark", "store"], ["benchmark", "reading"], ["benchmark", "compare"]]
 
 IMPORTED = """
 import sys
