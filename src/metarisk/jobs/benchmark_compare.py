@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from metarisk.train.figures import Answers
 
 TABLE, FIGURE = "figures.tsv", "differences.png"
+SUBGROUPS, DECISIONS = "subgroups.tsv", "decisions.tsv"
 MEANINGS = {
     "auroc": "of pairs of patients held out in one part; pooled: parts averaged by their cases",
     "difference": "model - versus on the same patients; p_holm over all questions and averages, parts apart",
@@ -29,7 +30,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class CompareResult:
-    """What the command left.
+    """What the command left; ``subgroups.tsv`` and ``decisions.tsv`` stand beside the table.
 
     Attributes
     ----------
@@ -91,6 +92,8 @@ def benchmark_compare(
     MetariskError
         If the configuration, the study or the folder cannot be used.
     """
+    from metarisk.train.fold_figures import verdicts
+
     started = time.perf_counter()
     on_progress("reading", 0, 1)
     bench = Bench.open(config, data_root)
@@ -106,14 +109,17 @@ def benchmark_compare(
     if only:
         nothing = pd.DataFrame()
         return CompareResult(nothing, nothing, None, None, tuple(parts), notes, time.perf_counter() - started)
-    figures, verdicts = _compare(bench, parts, on_progress)
+    answers = _answers(bench, parts)
+    figures = _compare(bench, answers, on_progress)
+    tables = _describe(bench, answers)
     wall = time.perf_counter() - started
     command = f"metarisk benchmark compare {config.name} --out {out.name} --workers {workers}"
-    write_figures(
-        figures, out / TABLE, what_it_rests_on(bench, command, parts, wall) | MEANINGS, numbers="%.4g"
-    )
+    heading = what_it_rests_on(bench, command, parts, wall)
+    write_figures(figures, out / TABLE, heading | MEANINGS, numbers="%.4g")
+    for name, table in tables.items():
+        write_figures(table, out / name, heading, numbers="%.4g")
     figure = _draw(figures, bench.section.versus, out / FIGURE)
-    return CompareResult(figures, verdicts, out / TABLE, figure, tuple(parts), notes, wall)
+    return CompareResult(figures, verdicts(figures), out / TABLE, figure, tuple(parts), notes, wall)
 
 
 def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
@@ -138,20 +144,22 @@ def _choices(bench: Bench, parts: Sequence[ComparedPart]) -> Iterator[str]:
             yield f"without {bench.split.fit_name(part.pair.fit)}: {told or 'the settings as they stand'}"
 
 
-def _compare(
-    bench: Bench, parts: Sequence[ComparedPart], on_progress: OnProgress
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _answers(bench: Bench, parts: Sequence[ComparedPart]) -> dict[str, Answers]:
     from metarisk.train.crossvalidate import gathered
-    from metarisk.train.fold_figures import fold_figures, verdicts
-    from metarisk.train.published import RANKS_ONLY
 
-    models: dict[str, Answers] = {
+    return {
         model: gathered(
             [read_part(part) for part in parts if part.pair.model == model], bench.cohort.sample_ids
         )
         for model in dict.fromkeys(part.pair.model for part in parts)
     }
-    figures = fold_figures(
+
+
+def _compare(bench: Bench, models: Mapping[str, Answers], on_progress: OnProgress) -> pd.DataFrame:
+    from metarisk.train.fold_figures import fold_figures
+    from metarisk.train.published import RANKS_ONLY
+
+    return fold_figures(
         models,
         bench.cohort,
         bench.split,
@@ -159,7 +167,18 @@ def _compare(
         on_progress,
         ranks_only=frozenset(RANKS_ONLY),
     )
-    return figures, verdicts(figures)
+
+
+def _describe(bench: Bench, models: Mapping[str, Answers]) -> dict[str, pd.DataFrame]:
+    """Our answers in groups of patients, and what acting on them gains, by the name of the file."""
+    from metarisk.train.decisions import decision_figures
+    from metarisk.train.figures import OURS
+    from metarisk.train.outer_held_out import tested_samples
+    from metarisk.train.subgroups import subgroup_figures
+
+    ours = {OURS: models[OURS]}
+    answers, held_out = tested_samples(ours, bench.cohort, bench.split, bench.experiment.evaluation)
+    return {SUBGROUPS: subgroup_figures(answers, held_out), DECISIONS: decision_figures(answers, held_out)}
 
 
 def _draw(figures: pd.DataFrame, asked: str | None, path: Path) -> Path | None:

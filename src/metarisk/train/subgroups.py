@@ -14,12 +14,12 @@ from metarisk.data.disclosure import FEWEST_SAMPLES
 from metarisk.metrics.discrimination import weighted_auroc
 from metarisk.metrics.inputs import ratio
 from metarisk.metrics.intervals import Resampled, resampled_weights, weighted_mean
-from metarisk.schema.clinical import COHORT
+from metarisk.schema.clinical import CENTRE, COHORT
 from metarisk.train.figures import OURS, Answers, DoubleArray
 from metarisk.train.held_out import TOO_FEW, Asked, HeldOut, fewer
 
 AGE_BAND = "age_band"
-GROUPED = ("sex", AGE_BAND, "race", "cancer_type", "panel", COHORT, "stage")
+GROUPED = ("sex", AGE_BAND, "race", "cancer_type", "panel", COHORT, CENTRE, "stage")
 AGE_STEPS = (50.0, 65.0, 75.0)
 AGE_NAMES = ("below 50", "50-64", "65-74", "75 and above")
 EVERYBODY, UNKNOWN, RARE = "all", "(unknown)", "(rare)"
