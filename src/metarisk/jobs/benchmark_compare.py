@@ -173,11 +173,11 @@ def _describe(bench: Bench, models: Mapping[str, Answers]) -> dict[str, pd.DataF
     """Our answers in groups of patients, and what acting on them gains, by the name of the file."""
     from metarisk.train.decisions import decision_figures
     from metarisk.train.figures import OURS
-    from metarisk.train.outer_held_out import tested_samples
+    from metarisk.train.outer_held_out import samples_judged
     from metarisk.train.subgroups import subgroup_figures
 
     ours = {OURS: models[OURS]}
-    answers, held_out = tested_samples(ours, bench.cohort, bench.split, bench.experiment.evaluation)
+    answers, held_out = samples_judged(ours, bench.cohort, bench.split, bench.experiment.evaluation)
     return {SUBGROUPS: subgroup_figures(answers, held_out), DECISIONS: decision_figures(answers, held_out)}
 
 

@@ -14,7 +14,7 @@ from metarisk.train.held_out import HeldOut
 from metarisk.train.outer import UNTESTED, OuterSplit
 
 
-def tested_samples(
+def samples_judged(
     models: Mapping[str, Answers], cohort: Cohort, split: OuterSplit, section: EvaluationSection
 ) -> tuple[dict[str, Answers], HeldOut]:
     """Tested samples with the answers for them; what ours was not asked of a sample counts as unknown.
