@@ -125,8 +125,8 @@ class AssayFile(Section):
         What was added before the logarithm was taken, where it is not what the unit says (1 for expression
         and microRNA, 0 for a log2 ratio); values are told again with the unit's own.
     relative
-        True where each gene is told by its place among this matrix's own samples, as a z-score in place of the
-        unit: cohorts on scales of their own become comparable, and a lone sample cannot be read.
+        True where each gene is told by its place among this matrix's own samples, as a z-score in place of
+        the unit: cohorts on scales of their own become comparable, and a lone sample cannot be read.
     linear
         True where no logarithm was taken yet: log2 of the value plus the unit's own pseudocount is.
     clip

@@ -23,6 +23,4 @@ def as_z_scores(table: AssayTable) -> AssayTable:
     away = values - np.where(known, values, 0.0).sum(axis=0) / count
     spread = np.sqrt(np.where(known, away**2, 0.0).sum(axis=0) / count)
     scaled = away / np.where(spread > LEAST_SPREAD, spread, np.inf)
-    return replace(
-        table, values=scaled.astype(np.float32), units=np.full(len(table.sample_ids), "z_score")
-    )
+    return replace(table, values=scaled.astype(np.float32), units=np.full(len(table.sample_ids), "z_score"))
