@@ -129,6 +129,24 @@ def test_an_extra_outside_its_range_is_an_error_with_ids():
     assert np.isnan(frame["extra.ploidy"].iloc[1])
 
 
+def test_text_that_stands_for_a_number_is_read_by_its_codes():
+    codes = {"T1": 1, "t2a": 2, "T2": 2.5, "tx": None}
+    extra = {"t": {"column": "t", "unit": "T category", "low": 0, "high": 4, "codes": codes}}
+    frame, found = read({"extras": extra}, t=["t1", "T2a ", "t2", "TX", ""])
+    np.testing.assert_array_equal(frame["extra.t"], [1.0, 2.0, 2.5, np.nan, np.nan])
+    assert found == []
+
+
+def test_text_without_a_code_is_unknown_and_told():
+    extra = {"t": {"column": "t", "unit": "T category", "low": 0, "high": 4, "codes": {"t1": 1}}}
+    frame, found = read({"extras": extra}, t=["t1", "1", "t9"])
+    np.testing.assert_array_equal(frame["extra.t"], [1.0, np.nan, np.nan])
+    assert len(found) == 1
+    assert found[0].level == "warning"
+    assert "the text of 2 samples stands for no number" in str(found[0])
+    assert "name it under codes in the study file" in str(found[0])
+
+
 def test_an_extra_that_is_missing_gets_the_nearest_name():
     extra = {"ploidy": {"column": "ploydy", "unit": "copies", "low": 0.5, "high": 10}}
     _, found = read({"extras": extra}, ploidy=["2"])

@@ -69,3 +69,9 @@ def test_blank_columns_are_those_of_the_assays_named(small: Any) -> None:
     mutation = torch.tensor([group == "mutation" for group in plan.groups])
     assert torch.isnan(blanked[:, mutation]).all()
     torch.testing.assert_close(blanked[:, ~mutation], flat[:, ~mutation], equal_nan=True)
+
+
+def test_a_network_without_a_flat_table_can_lose_an_assay(small: Any) -> None:
+    plan = replace(small.bundle.ensemble.plan, groups=())
+    flat = torch.empty(3, 0)
+    assert blank_columns(flat, plan, frozenset({Assay.MUTATION})).shape == (3, 0)

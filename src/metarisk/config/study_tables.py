@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from metarisk.config.section import Section
 from metarisk.config.study_annotated import MatrixPart, is_annotated
 from metarisk.config.study_endpoints import TimeUnit
-from metarisk.schema.assays import ASSAYS, Assay
+from metarisk.schema.assays import ASSAYS, CENTRED_UNITS, Assay
 
 Orientation = Literal["genes_in_rows", "samples_in_rows"]
 Repeated = Literal["refuse", "mean", "max"]
@@ -124,6 +124,9 @@ class AssayFile(Section):
     pseudocount
         What was added before the logarithm was taken, where it is not what the unit says (1 for expression
         and microRNA, 0 for a log2 ratio); values are told again with the unit's own.
+    relative
+        True where each gene is told by its place among this matrix's own samples, as a z-score in place of
+        the unit: cohorts on scales of their own become comparable, and a lone sample cannot be read.
     linear
         True where no logarithm was taken yet: log2 of the value plus the unit's own pseudocount is.
     clip
@@ -153,6 +156,7 @@ class AssayFile(Section):
     scale: float = 1.0
     pseudocount: float | None = Field(default=None, ge=0.0, le=100.0)
     linear: bool = False
+    relative: bool = False
     clip: tuple[float, float] | None = None
     repeated: Repeated = "refuse"
     barcode: Barcode | None = None
@@ -177,6 +181,12 @@ class AssayFile(Section):
                 raise ValueError(f"{key} belongs to a log2 unit, not to {self.unit}")
         if self.linear and self.pseudocount is not None:
             raise ValueError("linear values have no pseudocount yet")
+        return self
+
+    @model_validator(mode="after")
+    def _relative_values_have_a_unit_of_their_own(self) -> AssayFile:
+        if self.relative and (self.unit in CENTRED_UNITS or "z_score" not in ASSAYS[self.assay].units):
+            raise ValueError(f"relative makes z-scores, which {self.assay} in {self.unit} cannot become")
         return self
 
     @model_validator(mode="after")
@@ -438,9 +448,13 @@ class ExtraNumber(Section):
         In words, for tables.
     low, high
         Closed range outside which it cannot be true.
+    codes
+        Text of the column -> the number that it stands for, e.g. the size of a tumour by its T category;
+        nothing (``null``) where the text says that it is not known. Without codes the column holds numbers.
     """
 
     column: str
     unit: str
     low: float
     high: float
+    codes: dict[str, float | None] = Field(default_factory=dict)

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarisk.config.study import StudyFile
-from metarisk.data.clinical_values import clinical_categories, clinical_numbers
+from metarisk.data.clinical_values import clinical_categories, clinical_numbers, decoded
 from metarisk.data.found import Found, error
 from metarisk.data.source import ClinicalSource
 from metarisk.errors import nearest
@@ -78,7 +78,8 @@ def map_clinical(source: ClinicalSource, study: StudyFile, found: Found) -> pd.D
         ours = EXTRA + name
         usable = _may_be_used(source, f"extras.{name}", extra.column, study, found)
         allowed = NumericColumn(extra.unit, extra.low, extra.high)
-        columns[ours] = _numbers(source, ours, allowed, extra.column if usable else None, study, found)
+        told = decoded(source, extra.column, extra.codes, found) if usable and extra.codes else source
+        columns[ours] = _numbers(told, ours, allowed, extra.column if usable else None, study, found)
     return pd.DataFrame(columns, index=pd.Index(source.sample_ids, name="sample_id", dtype=object))
 
 

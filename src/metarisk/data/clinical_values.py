@@ -66,6 +66,33 @@ def clinical_numbers(
     return inside
 
 
+def decoded(
+    source: ClinicalSource, column: str, codes: Mapping[str, float | None], found: Found
+) -> ClinicalSource:
+    """The source with a column's text replaced by the number that it stands for.
+
+    Parameters
+    ----------
+    source, column
+        Where it stands.
+    codes
+        Text -> number, or None for "not known"; case and white space around it do not matter.
+    found
+        Receives text that stands for no number; it is unknown then.
+    """
+    numbers = {text.strip().casefold(): number for text, number in codes.items()}
+    text = stripped(source.frame[column])
+    plain = text.str.casefold()
+    strange = ~is_missing(text) & ~plain.isin(numbers).to_numpy(dtype=bool)
+    if strange.any():
+        words = words_of_many(Counter(text[strange]))
+        message = f"the text of {strange.sum()} samples stands for no number{words}"
+        do = "It is unknown for them; name it under codes in the study file, with null where it is meant."
+        found.append(warning(source.origin[column], message, do, column=column))
+    shown = plain.map({name: "" if number is None else repr(number) for name, number in numbers.items()})
+    return replace(source, frame=source.frame.assign(**{column: shown.where(shown.notna(), "")}))
+
+
 def _in_percent(values: FloatArray) -> bool:
     """True where most known values are above 1; a single one above it is a slip."""
     known = values[~np.isnan(values)]

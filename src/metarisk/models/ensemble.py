@@ -116,5 +116,5 @@ def blank_columns(flat: Tensor, plan: NetworkPlan, assays: frozenset[Assay]) -> 
     """Flat table with the columns of the assays unknown."""
     if not assays:
         return flat
-    blank = torch.tensor([group in assays for group in plan.groups], device=flat.device)
+    blank = torch.tensor([group in assays for group in plan.groups], dtype=torch.bool, device=flat.device)
     return flat.masked_fill(blank, torch.nan)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from metarisk.data import inspect_study, read_study
+from metarisk.errors import ConfigError
 from metarisk.schema.assays import Assay
 
 GENES = [f"GENE{n}" for n in range(40)]
@@ -143,3 +144,27 @@ def test_linear_values_are_logged_only_where_declared(folder):
     assert table.values[:2, :, 0].tolist() == [[2, -1], [0, -6]]
     folder.put("r.tsv", "gene 00123 1E5", "ERBB2 4 1", "TP53 0.5 -1")
     assert "r.tsv: is declared as linear, but 1 samples have negative values (1E5)" in folder.errors()[0]
+
+
+def test_relative_values_are_z_scores_over_the_samples_of_their_matrix(folder, values):
+    values[3] = 5.0  # a gene that does not vary
+    frame_of(values).to_parquet(folder.path / "e.parquet")
+    folder.assay("e.parquet", relative=True)
+    table = folder.read().assays[Assay.EXPRESSION]
+    order = [table.genes.index(gene) for gene in GENES]
+    expected = [[(x - np.mean(row)) / (np.std(row) or 1.0) for x in row] for row in values]
+    np.testing.assert_allclose(table.values[:, order, 0].T, expected, atol=1e-5)
+    assert set(table.units) == {"z_score"}
+
+
+def test_relative_values_are_first_judged_in_the_unit_that_they_are_declared_in(folder, values):
+    frame_of(np.exp2(values) * 10).to_parquet(folder.path / "e.parquet")
+    folder.assay("e.parquet", relative=True)
+    assert any("declared as log2_tpm, but" in error for error in folder.errors())
+
+
+def test_what_is_relative_already_cannot_be_made_so(folder, values):
+    frame_of(values).to_parquet(folder.path / "e.parquet")
+    folder.assay("e.parquet", unit="z_score", relative=True)
+    with pytest.raises(ConfigError, match="relative makes z-scores"):
+        folder.read()

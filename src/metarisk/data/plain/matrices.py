@@ -21,6 +21,7 @@ from metarisk.data.numbers import NumberTable, read_numbers
 from metarisk.data.plain.conversion import has_negative, in_unit
 from metarisk.data.plain.names import name_features
 from metarisk.data.plain.place import inside
+from metarisk.data.plain.relative import as_z_scores
 from metarisk.data.plain.sample_ids import names_patients
 from metarisk.data.plain.sheet import read_sheet
 from metarisk.data.setting import Setting
@@ -43,7 +44,8 @@ def read_assay(
     if declared.linear and has_negative(matrix, found):
         return None
     matrix = replace(matrix, values=in_unit(declared, matrix.values))
-    return assay_table(declared.assay, declared.unit, matrix, setting, found)
+    assay = assay_table(declared.assay, declared.unit, matrix, setting, found)
+    return as_z_scores(assay) if declared.relative else assay
 
 
 def _numbers(declared: AssayFile, setting: Setting, found: Found) -> NumberTable | None:
