@@ -157,7 +157,7 @@ def test_columns_that_tell_no_sample_from_another_are_left_out_and_named(
 ) -> None:
     assert set(table["column"]) == {"all", "sex", "age_band", "race", "panel"}
     (note,) = ungrouped_note(held_out.clinical)
-    assert note == "No subgroups by cancer type, cohort, stage: not recorded, or alike in all."
+    assert note == "No subgroups by cancer type, cohort, centre, stage: not recorded, or alike in all."
 
 
 def test_the_gap_is_the_largest_less_the_smallest_of_the_named_groups(table: pd.DataFrame) -> None:
