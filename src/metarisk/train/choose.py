@@ -15,10 +15,8 @@ from metarisk.data.cohort import Cohort
 from metarisk.data.split import patient_folds
 from metarisk.errors import ConfigError
 from metarisk.pathways.topology import Topology
-from metarisk.train.fit import FoldRows
-from metarisk.train.members import SEEDS_APART
 from metarisk.train.outer import Kind, groups_of
-from metarisk.train.search import Ground, judge
+from metarisk.train.search import Ground, fold_rows, judge
 from metarisk.train.tasks import learnable_layout
 
 # Other than the salts of the outer folds and of the members' own.
@@ -58,15 +56,7 @@ def judge_alternatives(
     strata = None if kind == "patient" else groups_of(training, kind).astype(str)
     fold = _inner_folds(training, strata, section.folds, experiment.seed)
     layout, _ = learnable_layout(training.endpoints, experiment.tasks)
-    rows = tuple(
-        FoldRows(
-            np.flatnonzero(fold != number),
-            np.flatnonzero(fold == number),
-            number,
-            experiment.seed * SEEDS_APART + number,
-        )
-        for number in range(section.folds)
-    )
+    rows = fold_rows(fold, section.folds, experiment.seed)
     # The space is only what `judge` reads the metric from: the alternatives are given, not drawn.
     search = SearchSection(metric=section.metric, space={"training.learning_rate": Span(low=1e-4, high=1.0)})
     ground = Ground(experiment, search, training, topology, layout, rows, None, strata)

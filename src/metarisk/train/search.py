@@ -89,18 +89,23 @@ def ground_of(experiment: Experiment, search: SearchSection, cohort: Cohort, top
             do="Set search.metric to valid_loss.",
         )
     fold = patient_folds(training.patient_ids, experiment.training.folds, f"search-{experiment.seed}")
-    folds = tuple(
+    folds = fold_rows(fold, search.folds, experiment.seed)
+    varied = any(key.startswith(FEATURES) for key in search.space)
+    ready = None if varied else make_ready(training, topology, experiment)
+    return Ground(experiment, search, training, topology, layout, folds, ready)
+
+
+def fold_rows(fold: NDArray[np.intp], folds: int, seed: int) -> tuple[FoldRows, ...]:
+    """Rows of the first inner folds, where ``fold`` is that of each training row, shape (N,)."""
+    return tuple(
         FoldRows(
             np.flatnonzero(fold != number),
             np.flatnonzero(fold == number),
             number,
-            experiment.seed * SEEDS_APART + number,
+            seed * SEEDS_APART + number,
         )
-        for number in range(search.folds)
+        for number in range(folds)
     )
-    varied = any(key.startswith(FEATURES) for key in search.space)
-    ready = None if varied else make_ready(training, topology, experiment)
-    return Ground(experiment, search, training, topology, layout, folds, ready)
 
 
 def make_ready(training: Cohort, topology: Topology, experiment: Experiment) -> Ready:
