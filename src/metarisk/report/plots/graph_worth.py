@@ -51,7 +51,7 @@ def draw_graph_worth(figures: pd.DataFrame, path: Path) -> None:
         axes.set_visible(False)
     handles, labels = grid.flat[0].get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), fontsize=TEXT, frameon=False
+        handles, labels, loc="outside upper center", ncols=len(labels), fontsize=TEXT, frameon=False
     )
     figure.supxlabel("share of the training patients", fontsize=TEXT)
     figure.supylabel("AUROC, mean over seeds, 95 % patient bootstrap", fontsize=TEXT)
