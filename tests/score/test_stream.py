@@ -185,8 +185,10 @@ def test_a_job_that_is_ended_leaves_nothing_under_the_final_name(
     assert drafts == ({".part": 1} if sent is signal.SIGKILL else {})
 
 
+# Whoever starts the tests in the background has them ignore an interrupt, and their children with them.
 ONE_SAMPLE_AT_A_TIME = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from metarisk.cli import run
 from metarisk.score import score_to
 score_to.__kwdefaults__["samples_at_a_time"] = 1
