@@ -186,6 +186,17 @@ def test_a_filter_that_leaves_nobody_is_refused(make: Any) -> None:
         choose_samples(cohort, CohortSection(keep={"planet": ("MARS",)}))
 
 
+def test_only_samples_that_an_assay_measured_are_chosen_where_that_is_asked(make: Any) -> None:
+    cohort = make.cohort(make.experiment())
+    measured = cohort.assays[Assay.EXPRESSION].measured.any(axis=1)
+    assert 0 < measured.sum() < len(cohort)
+    kept = choose_samples(cohort, CohortSection(measured=(Assay.EXPRESSION,)))
+    assert kept.sample_ids.tolist() == cohort.sample_ids[measured].tolist()
+    with pytest.raises(InputError, match="and was measured by protein"):
+        choose_samples(cohort, CohortSection(measured=(Assay.PROTEIN,)))
+    assert "measured" not in CohortSection().model_dump()
+
+
 def test_measured_genes_are_those_that_some_sample_measured_in_an_assay_that_is_read(
     make: Any, small_topology: Any
 ) -> None:

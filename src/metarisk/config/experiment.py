@@ -42,6 +42,8 @@ class CohortSection(Section):
         Folder that a study file's ``folder`` is relative to; relative to this configuration.
     keep
         Our clinical column -> accepted values, e.g. ``sample_type: [Primary]``.
+    measured
+        Keep samples that one of these assays measured at all; every sample if left out.
     one_sample_per_patient
         Keep the first sample of a patient (by sample id), so that no patient counts twice.
     name
@@ -54,6 +56,8 @@ class CohortSection(Section):
     study: Path | None = None
     data_root: Path | None = None
     keep: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    # Left out of what is written where it is not used, so that hashes of experiments stay what they were.
+    measured: tuple[Assay, ...] = Field(default=(), exclude_if=lambda assays: not assays)
     one_sample_per_patient: bool = False
     name: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
     shares_patients: bool = False

@@ -253,7 +253,7 @@ def prune_to_measured(
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
-    """Samples that the experiment may use: those its ``keep`` accepts, one a patient where asked.
+    """Samples that the experiment may use: those its ``keep`` and ``measured`` accept, one a patient if asked.
 
     Raises
     ------
@@ -268,12 +268,16 @@ def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
                 do="Use a clinical column of the schema.",
             )
         kept &= cohort.clinical[column].isin(accepted).to_numpy(dtype=bool)
+    if section.measured:
+        tables = [cohort.assays[assay] for assay in section.measured if assay in cohort.assays]
+        kept &= np.any([np.zeros(len(cohort), bool), *(t.measured.any(axis=1) for t in tables)], axis=0)
     if section.one_sample_per_patient:
         first = cohort.clinical["patient_id"].where(kept).sort_index().dropna().drop_duplicates().index
         kept &= cohort.clinical.index.isin(first)
     if not kept.any():
         raise InputError(
-            f"no sample of {cohort.provenance.name} passes cohort.keep ({dict(section.keep)})",
+            f"no sample of {cohort.provenance.name} passes cohort.keep ({dict(section.keep)})"
+            + (f" and was measured by {', '.join(section.measured)}" if section.measured else ""),
             do="Check the accepted values against the study.",
         )
     return cohort.take(kept)
