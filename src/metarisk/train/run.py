@@ -253,7 +253,7 @@ def prune_to_measured(
 
 
 def choose_samples(cohort: Cohort, section: CohortSection) -> Cohort:
-    """Samples that the experiment may use: those its ``keep`` and ``measured`` accept, one a patient if asked.
+    """Samples that an experiment may use: those its ``keep`` and ``measured`` accept, one a patient if asked.
 
     Raises
     ------
