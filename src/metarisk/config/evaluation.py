@@ -58,6 +58,10 @@ class EvaluationSection(Section):
         Clinical category inside which figures are given too.
     within_min_events
         A stratum counts where it has this many events and non-events.
+    within_each
+        In a comparison, tell each stratum's figures too, and their plain mean.
+    within_as
+        Name -> values of that category which count as one stratum, e.g. ``COADREAD: [COAD, READ]``.
     controls
         Models trained beside ours on the same patients. ``no_graph``, ``rewired`` and ``shuffled_signs`` are
         our network over no graph, a graph with other ends, and other signs; ``permuted_labels`` is our
@@ -72,4 +76,7 @@ class EvaluationSection(Section):
     bootstrap: int = Field(default=1000, ge=50, le=20_000)
     within: str = "cancer_type"
     within_min_events: int = Field(default=10, ge=2)
+    # Left out of what is written where they are not used, so that hashes of experiments stay what they were.
+    within_each: bool = Field(default=False, exclude_if=lambda each: not each)
+    within_as: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=lambda groups: not groups)
     controls: tuple[Control, ...] = ("no_graph", "boosting")

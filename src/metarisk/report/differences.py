@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from metarisk.metrics.strata_names import AVERAGES, BY_SIZE, MEAN, POOLED, WITHIN
+from metarisk.metrics.strata_names import AVERAGES, BY_SIZE, MEAN, MEAN_WITHIN, POOLED, WITHIN
 from metarisk.report.tables import question_text
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ INK, QUIET = "#222222", "#9a9a9a"
 MARKS = {
     POOLED: ("#1f5f8b", "o"),
     WITHIN: ("#c0622c", "D"),
+    MEAN_WITHIN: ("#8a6d1f", "v"),
     MEAN: ("#2f7d4f", "s"),
     BY_SIZE: ("#7a4f9a", "^"),
 }
@@ -189,14 +190,19 @@ def _legend(axes: Axes, shown: pd.DataFrame, within: str) -> None:
     from matplotlib.lines import Line2D
 
     held = set(shown["stratum"])
-    words = {WITHIN: f"within {within}", MEAN: "mean of the parts", BY_SIZE: "mean by size"}
+    words = {
+        WITHIN: f"within {within}",
+        MEAN_WITHIN: f"mean over each {within}",
+        MEAN: "mean of the parts",
+        BY_SIZE: "mean by size",
+    }
     entries = [
         Line2D([], [], color=colour, **_marker(colour, marker), label=words.get(stratum, stratum))
         for stratum, (colour, marker) in MARKS.items()
         if stratum in held
     ]
     if held - set(AVERAGES):
-        entries.insert(0, Line2D([], [], color=PART[0], **_marker(*PART), label="a part"))
+        entries.insert(0, Line2D([], [], color=PART[0], **_marker(*PART), label="a part or stratum"))
     if entries:
         axes.legend(
             handles=entries,

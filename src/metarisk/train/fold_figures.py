@@ -14,7 +14,7 @@ from metarisk.config.evaluation import EvaluationSection
 from metarisk.data.cohort import Cohort
 from metarisk.metrics.delong import DeLong, averaged_delong, delong
 from metarisk.metrics.intervals import Resampled, holm, resampled_families
-from metarisk.metrics.strata_names import AVERAGES, BY_SIZE, MEAN, POOLED, WITHIN
+from metarisk.metrics.strata_names import AVERAGES, POOLED, WITHIN
 from metarisk.train.figures import EVER, OURS, Answers, Question
 from metarisk.train.fold_courses import D_CALIBRATION, course_of
 from metarisk.train.fold_questions import Asked, HeldOut, Size, Tested, ask
@@ -79,10 +79,12 @@ def fold_figures(
         Ranks (AUROC, concordance) are of pairs of patients held out together. Stratum ``pooled`` averages
         them over parts by the parts' cases; where parts are cohorts or cancer types, ``mean`` counts each
         part alike, ``by size`` by its rows, each part stands under its own name, and patients are resampled
-        within parts. The other metrics are over all rows.
+        within parts. ``within`` ranks inside strata too, by their cases; with ``within_each``,
+        ``mean within`` counts each stratum alike and each stands under its name. The other metrics are over
+        all rows.
 
-        ``p_holm`` is adjusted over all questions and averages of a control and metric; parts are a family of
-        their own. A dated endpoint as a whole has an empty horizon.
+        ``p_holm`` is adjusted over all questions and averages of a control and metric; parts and single
+        strata are a family of their own. A dated endpoint as a whole has an empty horizon.
     """
     held = HeldOut(cohort, split, section)
     rows: list[dict[str, Any]] = []
@@ -211,14 +213,15 @@ class _Resampling:
         }
 
     def _delong_p(self, stratum: str, control: str) -> float:
-        """P value of the AUROCs in a part, or of their average."""
-        over = WITHIN if stratum == WITHIN else POOLED
-        strata, inside = self.tested.strata[over], self._inside[over, control]
-        if stratum in self.tested.parts:
-            return inside[self.tested.parts.index(stratum)].p
-        shares = {MEAN: [1.0] * len(inside), BY_SIZE: strata.sizes}
-        cases = [self.tested.label[rows].sum() for rows in strata.rows]
-        return averaged_delong(inside, np.asarray(shares.get(stratum, cases), dtype=np.float64)).p
+        """P value of the AUROCs in a part or a type, or of their average."""
+        within = self.tested.shares_within()
+        if stratum in within:
+            share, over = within[stratum], WITHIN
+        else:
+            share, over = self.tested.shares()[stratum], POOLED
+        counted = np.flatnonzero(share)
+        inside = self._inside[over, control]
+        return averaged_delong([inside[at] for at in counted], share[counted]).p
 
     @cached_property
     def _inside(self) -> dict[tuple[str, str], list[DeLong]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from metarisk.config.evaluation import EvaluationSection
 from metarisk.data.cohort import Cohort
 from metarisk.metrics.concordance import FollowUp, censoring_weighted
-from metarisk.metrics.strata_names import BY_SIZE, MEAN, POOLED, WITHIN
+from metarisk.metrics.strata_names import BY_SIZE, MEAN, MEAN_WITHIN, POOLED, WITHIN
 from metarisk.metrics.within import Strata, choose_strata, finer_strata
 from metarisk.schema.endpoints import event_column, time_column
 from metarisk.train.figures import EVER, Answers, Judged, Question, judged_by, training_censoring
@@ -45,7 +45,8 @@ class HeldOut:
     def types(self) -> NDArray[np.str_]:
         """Stratum to look within of each sample, shape (N,)."""
         column = self.cohort.clinical.reindex(columns=[self.section.within])[self.section.within]
-        return column.fillna("(unknown)").to_numpy(dtype=str)
+        one = {value: name for name, values in self.section.within_as.items() for value in values}
+        return column.fillna("(unknown)").replace(one).to_numpy(dtype=str)
 
     def tested(self, judged: Judged, scores: Mapping[str, DoubleArray]) -> Tested:
         """Rows with what models say of them; ``scores`` are of the whole cohort, shape (N,) each."""
@@ -54,7 +55,8 @@ class HeldOut:
         large = choose_strata(label, types, self.section.within_min_events)
         parts = choose_strata(label, part, LEAST_IN_PART)
         strata = {POOLED: parts, WITHIN: finer_strata(large, label, part, LEAST_IN_PART)}
-        if self.by_part and _nested(part, types):  # inside a part there is nothing to look within
+        one = len(np.unique(types)) == 1
+        if one or (self.by_part and _nested(part, types)):  # inside a part there is nothing to look within
             strata[WITHIN] = Strata((), len(rows))
         return Tested(
             *(rows, label, judged.weight, {name: score[rows] for name, score in scores.items()}),
@@ -62,6 +64,7 @@ class HeldOut:
             part,
             strata,
             tuple(self.split.parts[part[inside[0]]] for inside in parts.rows),
+            tuple(types[inside[0]] for inside in strata[WITHIN].rows) if self.section.within_each else (),
         )
 
 
@@ -96,6 +99,8 @@ class Tested:
         that knows nothing would look worse than chance across them.
     parts
         Names of the parts that count.
+    types
+        Type of each stratum of ``within``, as long as these; empty where types are not told one by one.
     """
 
     rows: Rows
@@ -106,6 +111,7 @@ class Tested:
     part: Rows
     strata: Mapping[str, Strata]
     parts: tuple[str, ...]
+    types: tuple[str, ...] = ()
 
     @cached_property
     def independent(self) -> bool:
@@ -120,13 +126,38 @@ class Tested:
     def ranked(self) -> dict[str, Size]:
         """Stratum -> its rows that are ranked."""
         sizes = {name: self._size(strata.counted) for name, strata in self.strata.items()}
-        sizes |= dict.fromkeys((MEAN, BY_SIZE), sizes[POOLED])
+        sizes |= dict.fromkeys((MEAN, BY_SIZE), sizes[POOLED]) | {MEAN_WITHIN: sizes[WITHIN]}
+        sizes |= {name: self._size(self.of_type(name).counted) for name in self.types}
         return sizes | {part: self._size(self.one(part).counted) for part in self.parts}
 
     def one(self, part: str) -> Strata:
         """A part as the only stratum."""
         pooled = self.strata[POOLED]
         return Strata((pooled.rows[self.parts.index(part)],), pooled.n)
+
+    def of_type(self, name: str) -> Strata:
+        """The strata of one type, a part each."""
+        within = self.strata[WITHIN]
+        theirs = [rows for rows, of in zip(within.rows, self.types, strict=True) if of == name]
+        return Strata(tuple(theirs), within.n)
+
+    def shares(self) -> dict[str, DoubleArray]:
+        """What each part counts in each average over parts, and in its own figure, shape (S,)."""
+        pooled = self.strata[POOLED]
+        cases = np.array([self.label[rows].sum() for rows in pooled.rows])
+        averages = {POOLED: cases, MEAN: np.ones(len(cases)), BY_SIZE: np.array(pooled.sizes, np.float64)}
+        return averages | dict(zip(self.parts, np.eye(len(cases)), strict=True))
+
+    def shares_within(self) -> dict[str, DoubleArray]:
+        """What each stratum of ``within`` counts in each average over them, shape (S,).
+
+        In a type's own figure parts count by their cases, as they do in the mean over types, each alike.
+        """
+        cases = np.array([self.label[rows].sum() for rows in self.strata[WITHIN].rows])
+        of_type = np.array(self.types, dtype=str)
+        each = {name: np.where(of_type == name, cases, 0.0) for name in dict.fromkeys(self.types)}
+        alike = sum((share / share.sum() for share in each.values()), np.zeros(len(cases)))
+        return {WITHIN: cases, **({MEAN_WITHIN: alike, **each} if each else {})}
 
     def _size(self, counted: NDArray[np.bool_]) -> Size:
         return Size(int(counted.sum()), int(self.label[counted].sum()))

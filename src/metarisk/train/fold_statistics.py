@@ -18,8 +18,9 @@ from metarisk.metrics.incidence import observed_over_expected, weighted_incidenc
 from metarisk.metrics.inputs import Weights
 from metarisk.metrics.intervals import Statistics, one_figure, reweighted, weighted_mean
 from metarisk.metrics.recalibration import recalibrated
-from metarisk.metrics.strata_names import BY_SIZE, MEAN, POOLED, WITHIN
+from metarisk.metrics.strata_names import BY_SIZE, MEAN, MEAN_WITHIN, POOLED, WITHIN
 from metarisk.metrics.within import (
+    ByStratum,
     InStrata,
     Strata,
     auroc_in_strata,
@@ -109,9 +110,40 @@ def averages(figures: InStrata, sizes: Sequence[int], *, by_part: bool) -> Stati
     return statistics
 
 
+def averages_within(figures: InStrata, types: Sequence[str]) -> Statistics:
+    """Averages over strata by cases, over their T types each alike, and of each type, (B, N) -> (2 + T, B).
+
+    Parameters
+    ----------
+    figures
+        Inside each stratum, a type and a part.
+    types
+        Type of each stratum, length S; a type's own figure averages its parts by their cases. Without
+        types only the first.
+    """
+    of_type = [np.array(types) == name for name in dict.fromkeys(types)]
+
+    def statistics(weights: Weights) -> Weights:
+        found = figures(weights)
+        if not of_type:
+            return mean_by_cases(found)[None, :]
+        each = [mean_by_cases(ByStratum(found.figure[:, one], found.cases[:, one])) for one in of_type]
+        by_type = np.stack(each, axis=1)
+        alike = mean_by_share(ByStratum(by_type, by_type), np.ones(len(each)))
+        return np.stack([mean_by_cases(found), alike, *each])
+
+    return statistics
+
+
 def averaged(figure: Figure, parts: Sequence[str], *, by_part: bool) -> tuple[Figure, ...]:
     """Names of what `averages` gives."""
     strata = (POOLED, MEAN, BY_SIZE, *parts) if by_part else (POOLED,)
+    return tuple(figure._replace(stratum=stratum) for stratum in strata)
+
+
+def averaged_within(figure: Figure, types: Sequence[str]) -> tuple[Figure, ...]:
+    """Names of what `averages_within` gives."""
+    strata = (WITHIN, MEAN_WITHIN, *dict.fromkeys(types)) if types else (WITHIN,)
     return tuple(figure._replace(stratum=stratum) for stratum in strata)
 
 
@@ -123,7 +155,7 @@ def _ranked(
         names = averaged(figure, tested.parts, by_part=by_part)
         yield names, averages(ranks(parts), parts.sizes, by_part=by_part)
     if within.rows:
-        yield (figure._replace(stratum=WITHIN),), averages(ranks(within), within.sizes, by_part=False)
+        yield averaged_within(figure, tested.types), averages_within(ranks(within), tested.types)
 
 
 def _auroc(
