@@ -66,7 +66,8 @@ from metarisk.models.scoring import score_cohort
 torch.set_num_threads(int(sys.argv[3]))
 bundle, cohort = load_bundle(Path(sys.argv[1])), read_cohort(Path(sys.argv[2]))
 alone = [score_cohort(bundle, cohort.take(np.array([row]))) for row in range(len(cohort))]
-pd.testing.assert_frame_equal(pd.concat(alone, ignore_index=True), score_cohort(bundle, cohort), check_exact=True)
+together = score_cohort(bundle, cohort)
+pd.testing.assert_frame_equal(pd.concat(alone, ignore_index=True), together, check_exact=True)
 """
 
 

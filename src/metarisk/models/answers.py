@@ -55,8 +55,11 @@ class Probability(NamedTuple):
 
     def first(self, n: int) -> Probability:
         """Answers for the first n samples."""
-        arrays = {name: value[:n] for name, value in self._asdict().items() if isinstance(value, np.ndarray)}
-        return self._replace(**arrays)
+        kept = None if self.kept is None else self.kept[:n]
+        share = None if self.graph_share is None else self.graph_share[:n]
+        free = None if self.free_until_days is None else self.free_until_days[:n]
+        numbers = (self.value[:n], self.lower[:n], self.upper[:n])
+        return Probability(self.endpoint, self.cause, self.horizon_days, *numbers, kept, share, free)
 
     @property
     def asked(self) -> Asked:
