@@ -7,6 +7,7 @@ ledger with its parts, and in the end the result itself, which is renamed to ``<
 from __future__ import annotations
 
 import fcntl
+import glob
 import json
 import os
 import shutil
@@ -100,6 +101,8 @@ def begin(folder: Path, fingerprint: Fingerprint, *, anew: bool) -> None:
     OutputError
         If there is such work, and it is not to be thrown away.
     """
+    for rest in folder.parent.glob(f".{glob.escape(folder.name)}.*.part"):
+        shutil.rmtree(rest, ignore_errors=True)
     begun = _read(folder / JOB)
     if begun == dict(fingerprint):
         return
