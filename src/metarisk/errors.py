@@ -11,7 +11,8 @@
     |-- RegistryError      a model name, alias or tracking store that cannot be resolved
     |-- GateRefusedError   a model that did not pass the gates of its configuration
     |-- OutputError        a result that cannot be written where it was asked for
-    `-- ResourceError      memory, or another process, that a job needs and does not have
+    |-- ResourceError      memory, or another process, that a job needs and does not have
+    `-- StoppedError       a job that stopped because it was asked to; its work is kept
 
 The command line prints the sentence and exits 2; a traceback means a bug of ours.
 """
@@ -81,6 +82,10 @@ class OutputError(MetariskError):
 
 class ResourceError(MetariskError):
     """Memory, or another process, that a job needs and does not have."""
+
+
+class StoppedError(MetariskError):
+    """A job that stopped because it was asked to; its work is kept."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

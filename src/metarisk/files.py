@@ -14,7 +14,7 @@ from metarisk.errors import OutputError
 
 
 @contextmanager
-def placed(out: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
+def placed(out: Path, *, overwrite: bool, marker: str, draft: Path | None = None) -> Iterator[Path]:
     """Draft folder beside ``out`` that takes its name when the block ends well, and is gone when it fails.
 
     A process that is killed leaves its draft (a hidden folder that ends in ``.part``), never ``out``.
@@ -27,6 +27,8 @@ def placed(out: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
         Replace a folder that holds the same kind of result.
     marker
         File that every result of this kind has, such as its manifest.
+    draft
+        Where to draft, on the same file system; what a killed process left there is removed.
 
     Raises
     ------
@@ -35,8 +37,10 @@ def placed(out: Path, *, overwrite: bool, marker: str) -> Iterator[Path]:
     """
     out = out.absolute()
     check_free(out, overwrite=overwrite, marker=marker)
-    draft = out.with_name(f".{out.name}.{uuid4().hex}.part")
+    draft = out.with_name(f".{out.name}.{uuid4().hex}.part") if draft is None else draft
     try:
+        if draft.exists():
+            shutil.rmtree(draft)
         draft.mkdir(parents=True)
         try:
             yield draft

@@ -2,23 +2,16 @@ from __future__ import annotations
 
 import json
 import resource
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from metarisk.data import write_cohort
 from metarisk.data.cohort import Cohort
 from metarisk.errors import InputError, OutputError
 from metarisk.models.bundle import ModelBundle
@@ -59,19 +52,15 @@ def test_two_runs_write_the_same_bytes(
     assert bytes_of(again.out) == bytes_of(scored.out)
 
 
-def test_small_parts_give_the_numbers_of_one_part(
-    scored: ScoreReport, bundle: ModelBundle, samples: Cohort, tmp_path: Path
+def test_a_row_group_holds_512_samples_however_the_work_was_cut(
+    bundle: ModelBundle, samples: Cohort, tmp_path: Path
 ) -> None:
-    parts = score_to(bundle, samples, tmp_path / "parts", samples_at_a_time=7)
-    whole, cut = read_scores(scored.out), read_scores(parts.out)
-    np.testing.assert_allclose(cut[PROBABILITIES], whole[PROBABILITIES], rtol=0, atol=1e-6)
-    assert (parts.samples, parts.rows, parts.abstained, parts.flags) == (
-        scored.samples,
-        scored.rows,
-        scored.abstained,
-        scored.flags,
-    )
-    assert pq.read_metadata(parts.scores).num_row_groups == -(-len(samples) // 7)
+    report = score_to(bundle, many(samples, 600), tmp_path / "out", samples_at_a_time=128)
+    whole = score_to(bundle, many(samples, 600), tmp_path / "whole", samples_at_a_time=600)
+    table = pq.read_metadata(report.scores)
+    questions = report.rows // report.samples
+    assert [table.row_group(at).num_rows for at in range(2)] == [512 * questions, 88 * questions]
+    assert bytes_of(report.out) == bytes_of(whole.out)
 
 
 def test_the_manifest_counts_what_the_table_holds(scored: ScoreReport) -> None:
@@ -147,10 +136,25 @@ def test_a_folder_that_holds_no_scores_is_never_replaced(
     assert (tmp_path / "thesis" / "chapter.txt").read_bytes() == b"years of work"
 
 
-def test_a_disk_that_is_full_leaves_nothing(bundle: ModelBundle, samples: Cohort, tmp_path: Path) -> None:
-    with files_of_at_most(1500), pytest.raises(OutputError, match=r"cannot be written .*File too large"):
+def test_a_disk_that_is_full_at_once_leaves_nothing(
+    bundle: ModelBundle, samples: Cohort, tmp_path: Path
+) -> None:
+    with files_of_at_most(100), pytest.raises(OutputError, match=r"cannot be written .*File too large"):
         score_to(bundle, samples, tmp_path / "out", samples_at_a_time=5)
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_fills_up_keeps_the_work_and_nothing_half_written_has_the_final_name(
+    bundle: ModelBundle, samples: Cohort, tmp_path: Path
+) -> None:
+    whole = many(samples, 600)
+    size = 24_000  # enough for a part and the ledger's first entries
+    with files_of_at_most(size), pytest.raises(OutputError, match=r"out cannot be written"):
+        score_to(bundle, whole, tmp_path / "out", samples_at_a_time=64)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.unfinished"]
+    score_to(bundle, whole, tmp_path / "out")
+    score_to(bundle, whole, tmp_path / "undisturbed")
+    assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "undisturbed")
 
 
 def test_a_full_disk_keeps_the_scores_that_were_to_be_replaced(
@@ -169,51 +173,6 @@ def test_a_parent_that_is_a_file_is_named(bundle: ModelBundle, samples: Cohort, 
         score_to(bundle, samples, tmp_path / "file" / "out")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(("sent", "ending"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
-def test_a_job_that_is_ended_leaves_nothing_under_the_final_name(
-    sent: signal.Signals, ending: int, tiny_model: Any, tmp_path: Path
-) -> None:
-    write_cohort(many(tiny_model.new_samples, 400), tmp_path / "cohort")
-    paths = [str(path) for path in (tiny_model.folder, tmp_path / "cohort", tmp_path / "out")]
-    job = subprocess.Popen([sys.executable, "-c", ONE_SAMPLE_AT_A_TIME, *paths], stderr=subprocess.DEVNULL)
-    wait_for_draft(tmp_path, job)
-    job.send_signal(sent)
-    assert job.wait(timeout=30) == ending
-    assert not (tmp_path / "out").exists()
-    drafts = Counter(path.suffix for path in tmp_path.glob(".out.*"))
-    assert drafts == ({".part": 1} if sent is signal.SIGKILL else {})
-
-
-# Whoever starts the tests in the background has them ignore an interrupt, and their children with them.
-ONE_SAMPLE_AT_A_TIME = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from metarisk.cli import run
-from metarisk.score import score_to
-score_to.__kwdefaults__["samples_at_a_time"] = 1
-sys.exit(run(["score", *sys.argv[1:3], "--out", sys.argv[3]]))
-"""
-
-
-def many(cohort: Cohort, n_samples: int) -> Cohort:
-    """The same samples again and again under new names, so that a job lasts seconds."""
-    long = cohort.take(np.arange(n_samples) % len(cohort))
-    ids = np.array([f"S{number}" for number in range(n_samples)])
-    index = pd.Index(ids.astype(object), name="sample_id")
-    assays = {assay: replace(table, sample_ids=ids) for assay, table in long.assays.items()}
-    return Cohort(long.clinical.set_axis(index), assays, long.endpoints.set_axis(index), long.provenance)
-
-
-def wait_for_draft(folder: Path, job: subprocess.Popen[bytes]) -> None:
-    """Until the job has begun to write its table."""
-    deadline = time.monotonic() + 60
-    while not any(path.stat().st_size for path in folder.glob(".out.*.part/scores.parquet")):
-        assert job.poll() is None, "the job ended before it wrote"
-        assert time.monotonic() < deadline, "the job did not begin to write"
-        time.sleep(0.01)
-
-
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
     """The kernel refuses to let any file of this process grow beyond a size, like a disk that is full."""
@@ -223,6 +182,15 @@ def files_of_at_most(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def many(cohort: Cohort, n_samples: int) -> Cohort:
+    """The same samples again and again under new names."""
+    long = cohort.take(np.arange(n_samples) % len(cohort))
+    ids = np.array([f"S{number}" for number in range(n_samples)])
+    index = pd.Index(ids.astype(object), name="sample_id")
+    assays = {assay: replace(table, sample_ids=ids) for assay, table in long.assays.items()}
+    return Cohort(long.clinical.set_axis(index), assays, long.endpoints.set_axis(index), long.provenance)
 
 
 def _file(path: Path, content: bytes | bytearray) -> Path:

@@ -63,8 +63,9 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Exit code of a command line.
 
-    0 done; 1 is errors of `validate` and `ingest`, 3 warnings of `validate`; 2 it could not run, the
-    reason stands on stderr; 130 interrupted. Any other exception is a bug of ours and keeps its traceback.
+    0 done; 1 is errors of `validate` and `ingest` and rows that `score` set aside, 3 warnings of `validate`;
+    2 it could not run, the reason stands on stderr; 130 interrupted, 143 terminated. Any other exception is a
+    bug of ours and keeps its traceback.
 
     Parameters
     ----------

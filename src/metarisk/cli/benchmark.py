@@ -1,4 +1,4 @@
-"""`metarisk benchmark compare | graph | learning | speed | store | reading`: how fast, and how well."""
+"""`metarisk benchmark compare | graph | learning | speed | store | reading | score`: how fast and good."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from metarisk.cli.options import DataRoot, Overwrite, Study
+from metarisk.cli.options import DataRoot, Model, Overwrite, Study, TrackingUri
 
 Out = Annotated[Path, typer.Option(help="Folder to make; it holds the table in the end.")]
 benchmark = typer.Typer(
@@ -63,6 +63,40 @@ def reading(
             study, out, data_root=data_root, runs=runs, overwrite=overwrite, on_progress=on_progress
         )
     _tell(Run._fields, rows, out / TABLE)
+
+
+@benchmark.command()
+def score(  # noqa: PLR0913, PLR0917  (an option each)
+    model: Model,
+    samples: Annotated[
+        list[int] | None, typer.Option(min=1, help="Samples of a made table; repeat it for several sizes.")
+    ] = None,
+    genes: Annotated[int, typer.Option(min=1, help="Genes of each assay in a row.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds write equal values.")] = 0,
+    tracking_uri: TrackingUri = None,
+    out: Out = Path("metarisk-benchmark-score"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Score made tables of growing length, as `metarisk score` does.
+
+    Rows are drawn with genes and cancer types of the model, written as parquet, and scored in a process of
+    their own, on one thread. The tables and their scores are deleted; room for one is needed beside OUT.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.jobs.benchmark_score import TABLE, Leg, benchmark_score
+
+    with progress() as on_progress:
+        legs = benchmark_score(
+            model,
+            samples or [2000, 8000],
+            genes,
+            seed,
+            out,
+            tracking_uri=tracking_uri,
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+    _tell(Leg._fields, legs, out / TABLE)
 
 
 @benchmark.command()

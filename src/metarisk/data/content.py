@@ -37,7 +37,12 @@ def read_content(path: Path, found: Found) -> bytes | None:
 def foreign_content(path: Path) -> Finding | None:
     """What a file is that should hold a table in another format: empty, a web page or a git-lfs pointer."""
     with path.open("rb") as stream:
-        return _first_fault(path.name, stream.read(2000), (_empty, _web_page, _lfs_pointer))
+        return foreign_start(path.name, stream.read(2000))
+
+
+def foreign_start(name: str, data: bytes) -> Finding | None:
+    """The same of the first bytes of a file, inflated if it is gzipped."""
+    return _first_fault(name, data, (_empty, _web_page, _lfs_pointer, _utf16))
 
 
 def _first_fault(name: str, data: bytes, checks: Sequence[Check]) -> Finding | None:

@@ -63,13 +63,13 @@ def read_layout(path: Path, found: Found) -> Layout | None:
     head, _, body = rest.partition(b"\n")
     separator = separator_of(path)
     try:
-        header = _split_header(head.decode(), separator)
+        header = split_header(head.decode(), separator)
     except csv.Error as caught:
         found.append(_unclosed(path.name, caught))
         return None
     complete_end = body.endswith(b"\n")
     layout = Layout(path.name, header, body.rstrip(b"\n") + b"\n", comments + 2, separator)
-    sound = _check_header(layout, head, found) and _check_rows(layout, complete_end, found)
+    sound = check_header(layout, head, found) and _check_rows(layout, complete_end, found)
     return layout if sound else None
 
 
@@ -81,11 +81,13 @@ def _split_comments(data: bytes) -> tuple[int, bytes]:
     return comments, data[start:]
 
 
-def _split_header(line: str, separator: str) -> tuple[str, ...]:
+def split_header(line: str, separator: str) -> tuple[str, ...]:
+    """Column names of a header line; raises `csv.Error` at a quote that is not closed."""
     return tuple(line.split("\t")) if separator == "\t" else tuple(next(csv.reader([line], strict=True), []))
 
 
-def _check_header(layout: Layout, head: bytes, found: Found) -> bool:
+def check_header(layout: Layout, head: bytes, found: Found) -> bool:
+    """True if a header has the separator and no column twice; an error in ``found`` otherwise."""
     wanted = SEPARATOR_NAMES[layout.separator]
     line = (layout.first_line - 1,)
     if len(layout.header) < 2:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
     from metarisk.data.study import StudyReading
     from metarisk.models.bundle import ModelBundle
+    from metarisk.score import SampleStream
 
 REGISTRY = "models:/"
 
@@ -70,6 +71,29 @@ def open_samples(path: Path, *, data_root: Path | None = None) -> Cohort:
     from metarisk.data.study import read_study
 
     return read_study(path, data_root=data_root)
+
+
+def open_stream(path: Path, *, data_root: Path | None = None) -> SampleStream:
+    """Samples of the same inputs, some at a time.
+
+    Memory is bounded for a stored cohort and for a single table. A study, an ``.h5mu`` or an ``.h5ad`` is
+    read whole before it is handed over in slices; `metarisk ingest` makes a stored cohort of it.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or has errors; of a table, only those that concern it as a whole.
+    """
+    from metarisk.data.store import is_stored_cohort
+    from metarisk.score import is_table, stream_cohort, stream_stored, stream_table
+
+    if is_table(path):
+        return stream_table(path)
+    return (
+        stream_stored(path)
+        if is_stored_cohort(path)
+        else stream_cohort(open_samples(path, data_root=data_root))
+    )
 
 
 def inspect_samples(path: Path, *, data_root: Path | None = None) -> StudyReading:

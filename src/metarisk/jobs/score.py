@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,10 @@ if TYPE_CHECKING:
     from metarisk.score import ScoreReport
 
 
-def score(
+OnProgress = Callable[[str, int, int], None]
+
+
+def score(  # noqa: PLR0913  (an option each)
     model: str,
     study: Path,
     out: Path,
@@ -17,8 +21,12 @@ def score(
     data_root: Path | None = None,
     tracking_uri: str | None = None,
     overwrite: bool = False,
+    progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> ScoreReport:
     """Score samples and write the table; nothing stands under ``out`` until all of it is on disk.
+
+    The same call goes on where an earlier one was cut off, and gives the bytes that it would have given.
 
     Parameters
     ----------
@@ -33,22 +41,39 @@ def score(
     tracking_uri
         Registry of a ``models:/`` name.
     overwrite
-        Replace scores that stand in ``out``; anything else is never replaced.
+        Replace scores that stand in ``out``, and unfinished work of another model; anything else is never
+        replaced.
+    progress
+        Told the stage, how far it is, and of how much.
+    stop
+        Asked between parts whether to stop.
 
     Raises
     ------
     OutputError
-        If ``out`` exists or cannot be written; known before anything is read.
+        If ``out`` exists, which is known before anything is read, or cannot be written, or another process
+        writes it, or unfinished work there is of another model.
     BundleError, RegistryError
         If the model cannot be opened.
     InputError
-        If the samples cannot be read.
+        If the samples cannot be read, or none of them can be scored.
+    StoppedError
+        If it was asked to stop.
     """
-    from metarisk.files import check_free
-    from metarisk.jobs.opening import open_model, open_samples
-    from metarisk.score import score_to
-    from metarisk.score.layout import MANIFEST
+    from metarisk.jobs.opening import open_model, open_stream
+    from metarisk.score import Conduct, score_stream
+    from metarisk.score.job import check_result
 
-    check_free(out, overwrite=overwrite, marker=MANIFEST)
+    check_result(out, overwrite=overwrite)
     bundle = open_model(model, tracking_uri=tracking_uri)
-    return score_to(bundle, open_samples(study, data_root=data_root), out, overwrite=overwrite)
+    stream = open_stream(study, data_root=data_root)
+    conduct = Conduct(progress=progress or _silent, stop=stop or _never)
+    return score_stream(bundle, stream, out, overwrite=overwrite, conduct=conduct)
+
+
+def _silent(*_: object) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False

@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from metarisk.features.batch import Batch
 from metarisk.models.calibration import Calibration
 from metarisk.models.conformal import EVER, Asked, DoubleArray
-from metarisk.models.ensemble import Ensemble
+from metarisk.models.ensemble import ROWS_AT_A_TIME, Ensemble, in_blocks
 from metarisk.models.risk import by_fold, incidence, interval_of, output_of, risks
 from metarisk.models.set_reading import SetReader
 
@@ -53,6 +53,14 @@ class Probability(NamedTuple):
     graph_share: DoubleArray | None = None
     free_until_days: DoubleArray | None = None
 
+    def first(self, n: int) -> Probability:
+        """Answers for the first n samples."""
+        kept = None if self.kept is None else self.kept[:n]
+        share = None if self.graph_share is None else self.graph_share[:n]
+        free = None if self.free_until_days is None else self.free_until_days[:n]
+        numbers = (self.value[:n], self.lower[:n], self.upper[:n])
+        return Probability(self.endpoint, self.cause, self.horizon_days, *numbers, kept, share, free)
+
     @property
     def asked(self) -> Asked:
         """The question that it answers."""
@@ -79,7 +87,22 @@ def probabilities(
         Features of N samples.
     horizons_days
         Times at which dated endpoints are read.
+
+    Returns
+    -------
+    list
+        A sample's numbers are the same to the bit whichever samples stand beside it, see `Ensemble.answers`.
     """
+    rows = in_blocks(len(batch), ROWS_AT_A_TIME) if len(batch) else np.empty(0, dtype=np.intp)
+    # Whole blocks to the end: vectorised functions treat what is left over with other code.
+    filled = batch if len(rows) == len(batch) else batch.take(rows)
+    answers = _answers(ensemble, calibration, filled, horizons_days)
+    return [answer.first(len(batch)) for answer in answers]
+
+
+def _answers(
+    ensemble: Ensemble, calibration: Calibration, batch: Batch, horizons_days: tuple[float, ...]
+) -> list[Probability]:
     raw = ensemble.answers(batch)
     outputs = calibration.apply(raw["outputs"])  # (M, N, O)
     centre = outputs.mean(axis=0)

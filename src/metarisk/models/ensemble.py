@@ -18,7 +18,10 @@ from metarisk.models.network import Network, NetworkPlan
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
 
-ROWS_AT_A_TIME = 512
+# Rows of a block, the same for one sample as for a million. Which sums a matrix product, or a vectorised
+# function, does in which order depends on how many rows it meets, and with it the last bit; in blocks of one
+# size, a multiple of every vector's length, it depends on the row alone.
+ROWS_AT_A_TIME = 64
 
 
 class Ensemble(nn.Module):
@@ -51,7 +54,11 @@ class Ensemble(nn.Module):
     def answers(
         self, batch: Batch, without: frozenset[Assay] = frozenset()
     ) -> Mapping[str, NDArray[np.float32]]:
-        """Outputs of each member for each sample, in chunks of samples.
+        """Outputs of each member for each sample, in blocks of `ROWS_AT_A_TIME` samples.
+
+        A sample's answer is the same to the bit whichever samples stand beside it, on one thread; the last
+        block is filled up with its last sample. Where memory cannot hold a block it is halved, and that is
+        logged: then last bits may differ.
 
         Parameters
         ----------
@@ -68,12 +75,15 @@ class Ensemble(nn.Module):
         """
         parts: list[tuple[Tensor, Tensor]] = []
         pieces = 1
-        for start in range(0, max(len(batch), 1), ROWS_AT_A_TIME):
-            rows = np.arange(start, min(start + ROWS_AT_A_TIME, len(batch)))
+        filled = in_blocks(len(batch), ROWS_AT_A_TIME)
+        for start in range(0, len(filled), ROWS_AT_A_TIME):
+            rows = filled[start : start + ROWS_AT_A_TIME]
             answer = partial(self._answer_rows, batch, rows, without)
             answers, pieces = by_pieces(answer, len(rows), pieces=pieces)
             parts += answers
-        outputs, graph = (torch.cat(part, dim=1).numpy() for part in zip(*parts, strict=True))
+        outputs, graph = (
+            torch.cat(part, dim=1)[:, : len(batch)].numpy() for part in zip(*parts, strict=True)
+        )
         blank = (part.numpy() for part in self._answer(blank_batch(self.plan), frozenset()))
         share = graph_share(outputs, graph, *blank).mean(axis=0)
         return {"outputs": outputs, "graph": graph, "graph_share": share}
@@ -95,6 +105,11 @@ class Ensemble(nn.Module):
             torch.stack([answer.outputs for answer in answers]).cpu(),
             torch.stack([answer.graph for answer in answers]).cpu(),
         )
+
+
+def in_blocks(n: int, size: int) -> NDArray[np.intp]:
+    """Rows 0 .. n - 1, the last one again until whole blocks are full; one block where there are no rows."""
+    return np.minimum(np.arange(-(-max(n, 1) // size) * size), max(n - 1, 0))
 
 
 def tensors(batch: Batch, device: torch.device) -> tuple[dict[str, Tensor], Tensor]:

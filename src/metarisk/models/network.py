@@ -26,6 +26,7 @@ from metarisk.nn.heads import (
 )
 from metarisk.nn.pooling import PathwayPooling
 from metarisk.nn.propagation import RelationalPropagation
+from metarisk.nn.rowwise import RowwiseLinear
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
 
@@ -167,7 +168,7 @@ class GraphPath(nn.Module):
         levels = levels_on_graph(plan)
         self.genes = GeneStates(plan, topology) if "gene" in levels else None
         self.signatures = SignatureStates(plan, topology) if "pathway" in levels else None
-        self.readout = nn.Linear(section.width, section.readout)
+        self.readout = RowwiseLinear(section.width, section.readout)
         self.dropout = nn.Dropout(section.dropout)
         features = len(topology.pathways) * section.readout
         self.head = _head(plan, features)
@@ -215,7 +216,7 @@ def _head(plan: NetworkPlan, features: int) -> OrganHead | nn.Linear:
     """From pathways to outputs: organs through their embeddings where asked for and asked about."""
     if plan.section.site_rank and organ_outputs(plan.layout):
         return OrganHead(features, plan.layout, plan.section.site_rank)
-    head = nn.Linear(features, plan.layout.outputs, bias=False)
+    head = RowwiseLinear(features, plan.layout.outputs, bias=False)
     nn.init.normal_(head.weight, std=HEAD_SPREAD)
     return head
 

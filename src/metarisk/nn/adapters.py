@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from metarisk.nn.rowwise import rowwise_product
+
 
 class Adapter(nn.Module):
     """A state plus a low-rank map of itself, zero at the start.
@@ -27,7 +29,7 @@ class Adapter(nn.Module):
 
     def forward(self, state: Tensor) -> Tensor:
         """Move states (..., D) within the adapter's rank."""
-        return state + (state @ self.down) @ self.up
+        return state + rowwise_product(rowwise_product(state, self.down), self.up)
 
 
 def make_adapter(width: int, rank: int) -> nn.Module:

@@ -8,6 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from metarisk.nn.rowwise import rowwise_linear, rowwise_product
+
 PER_COPY = "copied_"  # parameters with one entry a copy are called so
 
 
@@ -46,7 +48,7 @@ class CopiedLinear(nn.Module):
     def forward(self, state: Tensor) -> Tensor:
         """Every copy's map of its own state, shape (K, N, inputs) to (K, N, outputs)."""
         scaled = state * (self.sign + self.copied_input)[:, None]
-        mixed = nn.functional.linear(scaled, self.weight)
+        mixed = rowwise_linear(scaled, self.weight)
         return mixed * (1.0 + self.copied_output)[:, None] + self.copied_bias[:, None]
 
 
@@ -84,7 +86,7 @@ class CopiedMLP(nn.Module):
         state = embedded.expand(len(self.copied_bias), *embedded.shape)  # (K, N, inputs)
         for layer, norm in zip(self.layers, self.norms, strict=True):
             state = self.dropout(nn.functional.silu(norm(layer(state))))  # (K, N, hidden)
-        return torch.bmm(state, self.copied_weight) + self.copied_bias[:, None]
+        return rowwise_product(state, self.copied_weight) + self.copied_bias[:, None]
 
 
 def copies_of(name: str, parameter: Tensor) -> int:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from metarisk.nn.copies import CopiedMLP
 from metarisk.nn.embeddings import CategoryEmbedding, NumberEmbedding
+from metarisk.nn.rowwise import RowwiseLinear
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class DirectPath(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = embedding
-        self.linear = nn.Linear(embedding.width, outputs, bias=False)
+        self.linear = RowwiseLinear(embedding.width, outputs, bias=False)
         nn.init.zeros_(self.linear.weight)
         self.n_copies = copies if hidden else 1
         self.mlp: nn.Module | None = None
@@ -175,12 +176,12 @@ class DirectPath(nn.Module):
 
 
 def _mlp(widths: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:
-    last = nn.Linear(widths[-1], outputs)
+    last = RowwiseLinear(widths[-1], outputs)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     hidden: list[nn.Module] = []
     for before, after in pairwise(widths):
-        hidden += [nn.Linear(before, after), nn.LayerNorm(after), nn.SiLU(), nn.Dropout(dropout)]
+        hidden += [RowwiseLinear(before, after), nn.LayerNorm(after), nn.SiLU(), nn.Dropout(dropout)]
     return nn.Sequential(*hidden, last)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from metarisk.nn.rowwise import rowwise_product
+
 
 class NumberEmbedding(nn.Module):
     """Clinical numbers to numbers around zero, each told whether it is known.
@@ -51,7 +53,8 @@ class NumberEmbedding(nn.Module):
         known = known.masked_fill(unknown, 0.0)
         embedded = torch.cat([known, unknown.float()], dim=2)  # (N, numbers, raw)
         if self.own:
-            embedded = torch.relu(torch.einsum("nkr,krw->nkw", embedded, self.own_weight) + self.own_bias)
+            mixed = rowwise_product(embedded.transpose(0, 1), self.own_weight).transpose(0, 1)
+            embedded = torch.relu(mixed + self.own_bias)  # (N, numbers, width)
         return embedded.flatten(1)
 
     def _placed(self, number: Tensor, edges: Tensor, unknown: Tensor) -> Tensor:

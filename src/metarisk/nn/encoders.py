@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from metarisk.nn.rowwise import rowwise_product
+
 OFF_GRAPH = -1
 
 
@@ -85,4 +87,6 @@ def encode(encoders: Iterable[tuple[AssayEncoder, Tensor]], identity: Tensor) ->
     pairs = [(encoder.place(values), encoder.effects(identity)) for encoder, values in encoders]
     values = torch.cat([value for value, _ in pairs], dim=2)  # (G, N, all channels)
     effects = torch.cat([effect for _, effect in pairs], dim=1)  # (G, all channels, D)
-    return torch.bmm(values, effects)
+    # Stacks of small products need no filling up where the width is of whole quarters of a vector.
+    product: Tensor = (rowwise_product if effects.shape[2] % 4 else torch.bmm)(values, effects)
+    return product

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from metarisk.nn.rowwise import rowwise_linear, rowwise_product
+
 SITE = "site."
 HEAD_SPREAD = 0.02  # of a head's first weights
 
@@ -131,7 +133,7 @@ class OrganHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Outputs from features, shape (N, F) to (N, O)."""
-        return nn.functional.linear(features, self.weight)
+        return rowwise_linear(features, self.weight)
 
 
 class TherapyReading(nn.Module):
@@ -161,7 +163,7 @@ class TherapyReading(nn.Module):
     def forward(self, flat: Tensor) -> tuple[Tensor, Tensor]:
         """Change of each weight (N, F) and shift of the response (N,), from the flat table (N, F')."""
         embedded = torch.nan_to_num(flat[:, list(self.columns)]) @ self.therapy  # (N, width)
-        return embedded @ self.map, embedded @ self.shift
+        return rowwise_product(embedded, self.map), (embedded * self.shift).sum(dim=1)
 
 
 class HazardBaselines(nn.ModuleDict):

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from metarisk.nn.rowwise import RowwiseLinear
 from metarisk.nn.segments import Edges
 from metarisk.nn.squash import add_tanh
 from metarisk.nn.wired_sum import WiredSum
@@ -41,7 +42,7 @@ class RelationalPropagation(nn.Module):
         self.names = tuple(wire.name for wire in wires)
         self.neighbours = WiredSum(_edges(wires), (len(topology.genes), len(topology.genes)))
         self.relation_weight = nn.Parameter(1.0 + 0.1 * torch.randn(len(wires), width))
-        self.mix = nn.Linear(width, width, bias=False)
+        self.mix = RowwiseLinear(width, width, bias=False)
         nn.init.normal_(self.mix.weight, std=0.3 / width**0.5)
 
     def forward(self, state: Tensor) -> Tensor:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -21,6 +18,7 @@ from metarisk.files import sha256_of
 from metarisk.schema.assays import ASSAYS
 from metarisk.schema.clinical import NUMERIC, is_clinical_number
 from metarisk.schema.findings import errors_of
+from metarisk.score.cells import GeneMaps, as_map, maps_of, numbers_of
 
 SUFFIXES = (".parquet", ".tsv", ".csv", ".txt", ".tsv.gz", ".csv.gz", ".txt.gz")
 ID = "sample_id"
@@ -52,7 +50,7 @@ def read_table(path: Path) -> Cohort:
     found: Found = []
     rows = _read_maps(path, found) if path.suffix == ".parquet" else _read_cells(path, found)
     if rows is None or errors_of(found):
-        raise _refusal(path, found)
+        raise refusal_of(path, found)
     cohort = cohort_of(rows, path.name)
     return replace(cohort, provenance=replace(cohort.provenance, sha256=sha256_of(path)))
 
@@ -62,33 +60,24 @@ def _read_maps(path: Path, found: Found) -> pd.DataFrame | None:
     table = read_parquet(path, found)
     if table is None:
         return None
-    frame: pd.DataFrame = _with_text_ids(table).to_pandas()
+    frame: pd.DataFrame = with_text_ids(table).to_pandas()
     named = TextTable(path.name, frame, 1)
     if not require_columns(named, [ID], found) or not check_ids(named, ID, found, unique=True):
         return None
-    for name in _assay_columns(frame):
-        cells = [_as_map(cell) for cell in frame[name]]
+    for name in assay_columns(frame):
+        cells = [as_map(cell) for cell in frame[name]]
         if any(isinstance(cell, str) for cell in cells):
             cells = _parsed(named, name, frame[name].fillna("").astype(str), found)
         frame[name] = pd.Series(cells, index=frame.index, dtype=object)
     return frame
 
 
-def _with_text_ids(table: pa.Table) -> pa.Table:
+def with_text_ids(table: pa.Table) -> pa.Table:
+    """The table with its sample ids as text, empty where there is none."""
     if ID not in table.column_names:
         return table
     text = table.column(ID).cast(pa.string()).fill_null("")
     return table.set_column(table.column_names.index(ID), ID, text)
-
-
-def _as_map(cell: Any) -> Any:
-    if cell is None or (isinstance(cell, float) and np.isnan(cell)):
-        return None
-    if isinstance(cell, str):
-        return cell
-    if isinstance(cell, dict):
-        return {key: value for key, value in cell.items() if value is not None}
-    return dict(cell)
 
 
 def _read_cells(path: Path, found: Found) -> pd.DataFrame | None:
@@ -114,8 +103,7 @@ def _typed(table: TextTable, name: str, found: Found) -> pd.Series:
 
 def _numbers(table: TextTable, name: str, found: Found) -> pd.Series:
     cells = table.frame[name]
-    numbers = pd.to_numeric(cells.mask(is_missing(cells)), errors="coerce").astype(float)
-    wrong = (numbers.isna() & ~is_missing(cells)).to_numpy()
+    numbers, wrong = numbers_of(cells)
     if wrong.any():
         message = f"{wrong.sum()} cells are not numbers"
         unit = NUMERIC[name].unit if name in NUMERIC else "a number"
@@ -124,9 +112,8 @@ def _numbers(table: TextTable, name: str, found: Found) -> pd.Series:
     return numbers
 
 
-def _parsed(table: TextTable, name: str, cells: pd.Series, found: Found) -> list[dict[str, Any] | None]:
-    maps = [_json_object(cell) for cell in cells]
-    wrong = np.array([parsed is None for parsed in maps], dtype=bool) & ~is_missing(cells)
+def _parsed(table: TextTable, name: str, cells: pd.Series, found: Found) -> GeneMaps:
+    maps, wrong = maps_of(cells)
     if wrong.any():
         message = f"{wrong.sum()} cells are not JSON objects"
         do = 'Write {"GENE": number, ...}, or leave the cell empty where the assay was not measured.'
@@ -134,19 +121,13 @@ def _parsed(table: TextTable, name: str, cells: pd.Series, found: Found) -> list
     return maps
 
 
-def _json_object(cell: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(cell)
-    except ValueError:
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _assay_columns(frame: pd.DataFrame) -> list[str]:
+def assay_columns(frame: pd.DataFrame) -> list[str]:
+    """Columns that hold an assay's maps."""
     return [str(name) for name in frame.columns if name in set(ASSAYS)]
 
 
-def _refusal(path: Path, found: Found) -> InvalidStudyError:
+def refusal_of(path: Path, found: Found) -> InvalidStudyError:
+    """The first error of a table in a sentence, with all findings."""
     errors = errors_of(found)
     first = errors[0]
     more = f" ({len(errors) - 1} more errors)" if len(errors) > 1 else ""

@@ -39,6 +39,8 @@ class ScoreReport:
         Flag -> samples that carry it.
     sha256
         Hash of the parquet file.
+    set_aside
+        Rows of the input that were not scored; ``quarantine.tsv`` has their reasons.
     """
 
     out: Path
@@ -53,14 +55,35 @@ class ScoreReport:
     abstained: int
     flags: Mapping[str, int]
     sha256: str
+    set_aside: int = 0
+
+    @classmethod
+    def of(cls, out: Path, manifest: Mapping[str, Any]) -> ScoreReport:
+        """Report of a folder of scores, from its manifest."""
+        model = manifest["model"]
+        return cls(
+            out=out,
+            model_name=model["name"],
+            model_version=model["version"],
+            bundle_sha256=model["bundle_sha256"],
+            topology_sha256=model["topology_sha256"],
+            input_name=manifest["input"]["name"],
+            input_sha256=manifest["input"]["sha256"],
+            samples=manifest["samples"],
+            rows=manifest["rows"],
+            abstained=manifest["abstained"],
+            flags=manifest["flags"],
+            sha256=manifest["files"][SCORES],
+            set_aside=manifest["set_aside"],
+        )
 
     @property
     def scores(self) -> Path:
         """The parquet table."""
         return self.out / SCORES
 
-    def manifest(self) -> dict[str, Any]:
-        """The same as plain values, without the place."""
+    def manifest(self, files: Mapping[str, str]) -> dict[str, Any]:
+        """The same as plain values, without the place, with the hash of every file of the result."""
         return {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -75,8 +98,9 @@ class ScoreReport:
             "samples": self.samples,
             "rows": self.rows,
             "abstained": self.abstained,
+            "set_aside": self.set_aside,
             "flags": dict(self.flags),
-            "files": {SCORES: self.sha256},
+            "files": dict(files),
         }
 
 
@@ -98,7 +122,9 @@ class Tally:
         each = told.assign(flags=told["flags"].str.split(FLAG_SEPARATOR)).explode("flags").drop_duplicates()
         self.flags.update(each["flags"][each["flags"] != ""].to_list())
 
-    def report(self, bundle: ModelBundle, source: Provenance, out: Path, sha256: str) -> ScoreReport:
+    def report(
+        self, bundle: ModelBundle, source: Provenance, out: Path, sha256: str, set_aside: int
+    ) -> ScoreReport:
         """The counts with the model's and the input's names and hashes."""
         return ScoreReport(
             out=out,
@@ -113,4 +139,5 @@ class Tally:
             abstained=self.abstained,
             flags=dict(sorted(self.flags.items())),
             sha256=sha256,
+            set_aside=set_aside,
         )

@@ -1,88 +1,133 @@
-"""Score a cohort to disk, part by part, so that memory does not grow with the table of scores."""
+"""Samples that come some at a time, whatever they lie in, and rows that no model may score."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
-from metarisk.data.cohort import Cohort, Provenance
+from metarisk.data.cohort import Cohort
+from metarisk.data.store import MANIFEST, open_cohort
 from metarisk.errors import InputError
-from metarisk.files import placed, sha256_of
-from metarisk.score.layout import MANIFEST, SCORES, arrow_of, open_writer, write_manifest
-from metarisk.score.report import ScoreReport, Tally
-
-if TYPE_CHECKING:
-    from metarisk.models.bundle import ModelBundle
-
-SAMPLES_AT_A_TIME = 512
+from metarisk.files import sha256_of
+from metarisk.score.first_rows import FirstRows
 
 
-def score_to(
-    bundle: ModelBundle,
-    cohort: Cohort,
-    out: Path,
-    *,
-    overwrite: bool = False,
-    samples_at_a_time: int = SAMPLES_AT_A_TIME,
-) -> ScoreReport:
-    """Write ``scores.parquet`` and ``scores.json`` for a cohort; equal inputs give equal bytes.
+class SetAside(NamedTuple):
+    """A row that is not scored.
 
-    Parameters
+    Attributes
     ----------
-    bundle
-        The model.
+    row
+        Line of a text file, row of anything else; the first is 1.
+    sample_id
+        As the row has it; empty where it has none.
+    reason
+        What is wrong, in words that hold no value of the patient's.
+    """
+
+    row: int
+    sample_id: str
+    reason: str
+
+
+class Portion(NamedTuple):
+    """Consecutive samples of a stream.
+
+    Attributes
+    ----------
     cohort
-        Samples; the rows of the table keep their order, questions within a sample.
-    out
-        Folder to make. It appears only when both files are on disk.
-    overwrite
-        Replace scores that stand there; anything else is never replaced.
-    samples_at_a_time
-        Samples in memory as features, and in a row group of the table.
+        Those that can be read, in the order of the input; None where none can.
+    rows
+        Row of each of them, shape (N,).
+    set_aside
+        The others.
+    """
+
+    cohort: Cohort | None
+    rows: NDArray[np.intp]
+    set_aside: tuple[SetAside, ...] = ()
+
+
+Portions = Callable[[int, FirstRows], Iterator[Portion]]
+
+
+@dataclass(frozen=True)
+class SampleStream:
+    """Samples that come some at a time, in the same order each time they are asked for.
+
+    Attributes
+    ----------
+    name
+        What the input calls itself.
+    sha256
+        Hash over its files; empty where it comes from none.
+    identity
+        Text that is the same for the same samples in the same order; empty where none is known.
+    samples
+        Rows of the input, those that will be set aside included.
+    portions
+        Takes how many samples to hand over at a time, and where ids that were met are kept; an id that stands
+        twice belongs to the first of its rows, sound or not, and every later one is set aside.
+    """
+
+    name: str
+    sha256: str
+    identity: str
+    samples: int
+    portions: Portions
+
+
+def stream_cohort(cohort: Cohort) -> SampleStream:
+    """Samples of a cohort in memory.
 
     Raises
     ------
     InputError
-        If the cohort has no samples.
-    OutputError
-        If ``out`` exists and may not be replaced, or cannot be written.
+        If it has none.
     """
-    if not len(cohort):
-        raise InputError(
-            f"{cohort.provenance.name} has no samples",
-            expected="at least one to score",
-            do="Check the filter that was asked for, or export the study again.",
-        )
-    with placed(out, overwrite=overwrite, marker=MANIFEST) as draft:
-        tally = _write(draft / SCORES, _scored(bundle, cohort, samples_at_a_time))
-        report = tally.report(bundle, _source(cohort), out, sha256_of(draft / SCORES))
-        write_manifest(draft, report.manifest())
-    return report
-
-
-def _scored(bundle: ModelBundle, cohort: Cohort, samples_at_a_time: int) -> Iterator[pd.DataFrame]:
-    from metarisk.models.scoring import score_cohort
-
-    for start in range(0, len(cohort), samples_at_a_time):
-        rows = np.arange(start, min(start + samples_at_a_time, len(cohort)))
-        yield score_cohort(bundle, cohort.take(rows))
-
-
-def _write(path: Path, parts: Iterator[pd.DataFrame]) -> Tally:
-    tally = Tally()
-    with open_writer(path) as writer:
-        for part in parts:
-            writer.write_table(arrow_of(part), row_group_size=len(part))
-            tally.add(part)
-    return tally
-
-
-def _source(cohort: Cohort) -> Provenance:
-    """Where the samples come from; a cohort that came from no file is known by its content."""
     source = cohort.provenance
-    return source if source.sha256 else replace(source, sha256=cohort.content_sha256())
+    if not len(cohort):
+        raise no_samples(source.name)
+
+    def portions(samples_at_a_time: int, _: FirstRows) -> Iterator[Portion]:
+        for start in range(0, len(cohort), samples_at_a_time):
+            rows = np.arange(start, min(start + samples_at_a_time, len(cohort)))
+            yield Portion(cohort.take(rows), rows + 1)
+
+    return SampleStream(source.name, source.sha256, source.sha256, len(cohort), portions)
+
+
+def stream_stored(folder: Path) -> SampleStream:
+    """Samples of a stored cohort; its assays are read row group by row group.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or has no samples.
+    """
+    stored = open_cohort(folder)
+    source = stored.provenance
+    if not len(stored):
+        raise no_samples(source.name)
+
+    def portions(samples_at_a_time: int, _: FirstRows) -> Iterator[Portion]:
+        first = 1
+        for part in stored.parts(samples_at_a_time):
+            yield Portion(part, np.arange(first, first + len(part)))
+            first += len(part)
+
+    return SampleStream(source.name, source.sha256, sha256_of(folder / MANIFEST), len(stored), portions)
+
+
+def no_samples(name: str) -> InputError:
+    """What to say of an input without samples."""
+    return InputError(
+        f"{name} has no samples",
+        expected="at least one to score",
+        do="Check the filter that was asked for, or export the study again.",
+    )
