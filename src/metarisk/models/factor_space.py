@@ -84,6 +84,8 @@ class FactorSpace:
             Shape (N, F).
         """
         known = measured.astype(np.float64)
+        if not len(self.centre):
+            return Distances(np.zeros(len(values)), np.zeros(len(values)))
         z = _rounded(_standardised(values, measured, self.centre, self.scale), VALUE_STEP)
         factors = self.loadings.shape[1]
         precision = np.zeros((len(z), factors, factors))  # W' D W over the measured columns, (N, K, K)
@@ -125,6 +127,8 @@ def fit_space(values: FloatArray, measured: BoolArray, least_scale: DoubleArray)
     least_scale
         Smallest standard deviation to divide a column by, shape (F,).
     """
+    if not values.shape[1]:
+        return FactorSpace(np.zeros(0), np.zeros(0), np.zeros((0, 0)), np.zeros(0))
     known = measured.astype(np.float64)
     count = np.maximum(known.sum(axis=0), 1.0)
     centre = np.where(measured, values, 0.0).sum(axis=0, dtype=np.float64) / count

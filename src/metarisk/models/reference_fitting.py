@@ -17,7 +17,7 @@ from metarisk.features.transform import FeatureTransform
 from metarisk.models.calibration import Calibration
 from metarisk.models.conformal import EVER, Asked, DoubleArray
 from metarisk.models.ensemble import Ensemble
-from metarisk.models.factor_space import MOST_COLUMNS, Distances, fit_space
+from metarisk.models.factor_space import MOST_COLUMNS, Distances, FactorSpace, fit_space
 from metarisk.models.reference import CLINICAL, Block, Reference, Spread, Tail, columns_of
 from metarisk.models.risk import risks
 from metarisk.models.set_fitting import HeldOutSamples
@@ -82,46 +82,54 @@ def fit_reference(
 def _fit_block(
     name: str, batch: Batch, transform: FeatureTransform, fold: NDArray[np.intp]
 ) -> tuple[Block, DoubleArray] | None:
-    """A block and each patient's strangeness, NaN where not measured; None if too few have it."""
-    columns, least = _columns(name, batch, transform)
-    values, measured = columns_of(batch, name, columns)
-    has = measured.any(axis=1)
-    if not len(columns) or has.sum() < FEWEST_PATIENTS or len(np.unique(fold[has])) < 2:
-        return None
-    within, outside = np.full(len(fold), np.nan), np.full(len(fold), np.nan)
-    for left_out in np.unique(fold[has]):
-        theirs, others = has & (fold == left_out), has & (fold != left_out)
-        space = fit_space(values[others], measured[others], least)
-        within[theirs], outside[theirs] = space.distances(values[theirs], measured[theirs])
-    spread = _spread(within[has], outside[has])
-    block = Block(columns, fit_space(values[has], measured[has], least), spread)
-    return block, np.where(has, spread.strangeness(Distances(within, outside)), np.nan)
+    """A block and each patient's strangeness, NaN where not measured; None if too few have it.
 
-
-def _columns(name: str, batch: Batch, transform: FeatureTransform) -> tuple[NDArray[np.int64], DoubleArray]:
-    """Most variable columns of a block that enough patients have, ascending, and their least scale, (F,) each."""
+    Columns are chosen anew without each fold: those that vary most in some patients vary less in others.
+    """
     weight, least = _weights(name, transform)
-    total, square, count, other = (np.zeros(len(weight)) for _ in range(4))
-    everything = np.flatnonzero(weight > 0.0)
+    has = columns_of(batch, name, np.flatnonzero(weight > 0.0))[1].any(axis=1)
+    if has.sum() < FEWEST_PATIENTS or len(np.unique(fold[has])) < 2:
+        return None
+    found = np.full((2, len(fold)), np.nan)
+    for left_out in np.unique(fold[has]):
+        theirs = np.flatnonzero(has & (fold == left_out))
+        columns, space = _fit_space(name, batch.take(np.flatnonzero(has & (fold != left_out))), weight, least)
+        found[:, theirs] = space.distances(*columns_of(batch.take(theirs), name, columns))
+    columns, space = _fit_space(name, batch.take(np.flatnonzero(has)), weight, least)
+    if not len(columns):
+        return None
+    measured = columns_of(batch, name, columns)[1].any(axis=1)
+    block = Block(columns, space, _spread(*found[:, measured]))
+    return block, np.where(measured, block.spread.strangeness(Distances(*found)), np.nan)
+
+
+def _fit_space(
+    name: str, batch: Batch, weight: DoubleArray, least: DoubleArray
+) -> tuple[NDArray[np.int64], FactorSpace]:
+    columns = _columns(name, batch, weight)
+    return columns, fit_space(*columns_of(batch, name, columns), least[columns])
+
+
+def _columns(name: str, batch: Batch, weight: DoubleArray) -> NDArray[np.int64]:
+    """Most variable columns of a block that enough patients have, ascending, shape (F,)."""
+    moments = np.zeros((4, len(weight)))  # sum, sum of squares, measured, not zero
+    own = np.flatnonzero(weight > 0.0)
     for start in range(0, len(batch), ROWS_AT_A_TIME):
         part = batch.take(np.arange(start, min(start + ROWS_AT_A_TIME, len(batch))))
-        values, measured = columns_of(part, name, everything)
-        values = np.where(measured, values, 0.0).astype(np.float64)
-        total[everything] += values.sum(axis=0)
-        square[everything] += (values * values).sum(axis=0)
-        count[everything] += measured.sum(axis=0)
-        other[everything] += (values != 0.0).sum(axis=0)
+        values, measured = columns_of(part, name, own)
+        x = np.where(measured, values, 0.0).astype(np.float64)
+        moments[:, own] += [x.sum(axis=0), (x * x).sum(axis=0), measured.sum(axis=0), (x != 0.0).sum(axis=0)]
+    total, square, count, other = moments
     some = np.maximum(count, 1.0)
     deviation = weight * np.sqrt(np.maximum(square / some - (total / some) ** 2, 0.0))
     # A column that is another value in few patients would tell of them.
     usable = np.flatnonzero((count >= LEAST_CELL) & (other >= LEAST_CELL) & (deviation > LEAST_SCALE))
-    ranked = usable[np.lexsort((usable, -deviation[usable]))][:MOST_COLUMNS]
-    columns = np.sort(ranked).astype(np.int64)
-    return columns, least[columns]
+    ranked = usable[np.lexsort((usable, -deviation[usable]))]
+    return np.sort(ranked[:MOST_COLUMNS]).astype(np.int64)
 
 
 def _weights(name: str, transform: FeatureTransform) -> tuple[DoubleArray, DoubleArray]:
-    """Spread that each column of a block had before it was standardised, 0 for none of its own, and least scale."""
+    """Spread of each of a block's columns before it was standardised, 0 where it has none, and least scale."""
     if name == CLINICAL:
         kinds = np.array([column.kind for column in transform.columns], dtype=str)
         weight = np.isin(kinds, ["number", "category"]).astype(np.float64)
