@@ -6,8 +6,8 @@ mean says how far it lies *within* the cloud's own directions, and what they lea
 *outside* of them (Hubert, Rousseeuw and Vanden Branden, ROBPCA, Technometrics 2005: score and orthogonal
 distance). A column that was not measured adds to neither.
 
-A sample's distances must not depend on its neighbours in a batch, yet a product of matrices adds in another
-order where there are more rows. So all factors are rounded to binary fractions that are short enough for every
+A sample's distances must not depend on its neighbours in a batch, yet a product of matrices may add in
+another order where there are more rows. So all factors are rounded to binary fractions that are short enough for every
 product and sum to be exact in double precision: then any order gives the same bits.
 """
 
@@ -143,7 +143,7 @@ def fit_space(values: FloatArray, measured: BoolArray, least_scale: DoubleArray)
 
 
 def _loadings(together: DoubleArray, factors: int) -> DoubleArray:
-    """Leading directions, each as long as its standard deviation beyond the mean of those left out, (F, K)."""
+    """Leading directions, as long as their standard deviation beyond the mean of the others, (F, K)."""
     columns = len(together)
     if factors < 1:
         return np.zeros((columns, 0))

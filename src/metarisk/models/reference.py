@@ -1,8 +1,7 @@
 """How far a sample lies from the training patients, as a conformal p-value, robust to what was not measured.
 
 A *block* is what goes missing together: the clinic, or one assay. Its *strangeness* for a sample is the
-largest of three deviations from the median training patient: further within the training patients'
-directions, further outside of them, or nearer to their mean than patients are (values that were imputed, or
+largest of three deviations from the median training patient: further within the patients' own directions, further outside of them, or nearer to their mean than patients are (values that were imputed, or
 are in another unit). A sample's is the largest over its measured blocks, and its p-value the share of training
 patients, with the same blocks measured, that are at least as strange: (1 + number) / (1 + patients) (Vovk,
 Gammerman and Shafer, Algorithmic learning in a random world, 2005). The patients' strangeness was measured on
@@ -180,7 +179,7 @@ class Reference:
         tail = self.tails.get("+".join(name for name, has in zip(names, pattern, strict=True) if has))
         if tail is not None:
             return tail.p_values(strange[pattern].max(axis=0))
-        return np.minimum(own[pattern].min(axis=0) * pattern.sum(), 1.0)
+        return np.asarray(np.minimum(own[pattern].min(axis=0) * pattern.sum(), 1.0))
 
 
 NO_REFERENCE = Reference()

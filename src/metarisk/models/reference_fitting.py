@@ -129,7 +129,7 @@ def _columns(name: str, batch: Batch, weight: DoubleArray) -> NDArray[np.int64]:
 
 
 def _weights(name: str, transform: FeatureTransform) -> tuple[DoubleArray, DoubleArray]:
-    """Spread of each of a block's columns before it was standardised, 0 where it has none, and least scale."""
+    """Spread of a block's columns before they were standardised, 0 for those not its own; least scale."""
     if name == CLINICAL:
         kinds = np.array([column.kind for column in transform.columns], dtype=str)
         weight = np.isin(kinds, ["number", "category"]).astype(np.float64)
@@ -169,8 +169,8 @@ def _tails(strange: Mapping[str, DoubleArray]) -> dict[str, Tail]:
 def _tail(strange: DoubleArray) -> Tail:
     """Values that so many patients exceed: every small number, then as many steps as tell p-values apart."""
     n, falling = len(strange), np.sort(strange)[::-1]
-    steps = np.unique(np.geomspace(1, n - 1, STEPS).astype(int)) if n > 1 else []
-    counts = sorted({*range(min(SMALL_COUNTS, n)), *map(int, steps)}, reverse=True)
+    steps = np.geomspace(1, n - 1, STEPS).astype(int).tolist()
+    counts = sorted({*range(min(SMALL_COUNTS, n)), *steps}, reverse=True)
     factor = 10.0**TAIL_DECIMALS
     values = np.ceil(falling[counts] * factor) / factor
     return Tail(n, tuple(counts), tuple(values.tolist()))
@@ -225,7 +225,7 @@ def _answers(
         yield numbers_in_cells("answer", name, probability, round(float(probability.mean()), 6))
         kept = reader.kept(asked, risk)
         if kept is not None:
-            yield yes_or_no("undecided", name, kept[:, 0] == kept[:, 1])
+            yield yes_or_no("undecided", name, np.equal(kept[:, 0], kept[:, 1]))
 
 
 def _name(asked: Asked) -> str | None:

@@ -96,8 +96,8 @@ def numbers_in_cells(
 ) -> Distribution:
     """Known numbers in at most `CELLS` cells between their quantiles, at least `LEAST_CELL` in each."""
     cells = max(min(CELLS, len(values) // LEAST_CELL), 1)
-    quantiles = np.quantile(values, np.arange(1, cells) / cells) if len(values) and cells > 1 else []
-    cuts = sorted({float(f"{cut:.{DIGITS}g}") for cut in quantiles})
+    quantiles = np.quantile(values, np.arange(1, cells) / cells) if cells > 1 else np.empty(0)
+    cuts = sorted({float(f"{cut:.{DIGITS}g}") for cut in quantiles.tolist()})
     counts = Distribution(kind, name, tuple(cuts), (), (0,) * (len(cuts) + 1)).cells_of(values).tolist()
     while len(counts) > 1 and min(counts) < LEAST_CELL:
         at = counts.index(min(counts))
