@@ -7,8 +7,8 @@ mean says how far it lies *within* the cloud's own directions, and what they lea
 distance). A column that was not measured adds to neither.
 
 A sample's distances must not depend on its neighbours in a batch, yet a product of matrices may add in
-another order where there are more rows. So all factors are rounded to binary fractions that are short enough for every
-product and sum to be exact in double precision: then any order gives the same bits.
+another order where there are more rows. So all factors are rounded to binary fractions, short enough for
+every product and sum to be exact in double precision: then any order gives the same bits.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How far a sample lies from the training patients, as a conformal p-value, robust to what was not measured.
 
 A *block* is what goes missing together: the clinic, or one assay. Its *strangeness* for a sample is the
-largest of three deviations from the median training patient: further within the patients' own directions, further outside of them, or nearer to their mean than patients are (values that were imputed, or
-are in another unit). A sample's is the largest over its measured blocks, and its p-value the share of training
+largest of three deviations from the median training patient: further within the patients' own directions,
+further outside of them, or nearer to their mean than patients are (values that were imputed, or are in
+another unit). A sample's is the largest over its measured blocks, and its p-value the share of training
 patients, with the same blocks measured, that are at least as strange: (1 + number) / (1 + patients) (Vovk,
 Gammerman and Shafer, Algorithmic learning in a random world, 2005). The patients' strangeness was measured on
 spaces that were fitted without them (`metarisk.models.reference_fitting`). No patient's value is kept, only

@@ -199,9 +199,9 @@ def _columns_told(transform: FeatureTransform, batch: Batch) -> Iterator[Distrib
         hot = batch.flat[:, places]
         counts = np.nan_to_num(hot).sum(axis=0).astype(np.int64)
         yield levels_in_cells(name, transform.levels[name], counts)
-        yield yes_or_no("known", name, ~np.isnan(hot[:, 0]))
+        yield yes_or_no("known", name, np.asarray(~np.isnan(hot[:, 0])))
     for assay, entry in batch.assays.items():
-        yield yes_or_no("assay", assay.value, entry.measured.any(axis=1))
+        yield yes_or_no("assay", assay.value, np.asarray(entry.measured.any(axis=1)))
 
 
 def _answers(
@@ -225,7 +225,7 @@ def _answers(
         yield numbers_in_cells("answer", name, probability, round(float(probability.mean()), 6))
         kept = reader.kept(asked, risk)
         if kept is not None:
-            yield yes_or_no("undecided", name, np.equal(kept[:, 0], kept[:, 1]))
+            yield yes_or_no("undecided", name, np.asarray(kept.all(axis=1) | ~kept.any(axis=1)))
 
 
 def _name(asked: Asked) -> str | None:

@@ -30,8 +30,8 @@ TONES: dict[Verdict, Tone] = {"ok": "good", "look": "caution", "alarm": "bad", "
 MEANING: dict[Verdict, str] = {
     "ok": "As far as it was checked, these samples and their answers are like those of the patients that "
     "the model was trained on.",
-    "look": "Something differs from the patients that the model was trained on, by more than chance. Read what "
-    "it is before the scores are used.",
+    "look": "Something differs from the patients that the model was trained on, by more than chance. Read "
+    "what it is before the scores are used.",
     "alarm": "Something differs so much from the patients that the model was trained on that the scores may "
     "not mean what they say. Find out why first: units, a lost column, another kind of patient.",
     "too few": f"Under {FEWEST} samples: nothing can be said about drift. Each row still has its own flags.",
@@ -190,7 +190,7 @@ def _check_cells(check: Check) -> tuple[Cell | str, ...]:
 def _answers(audit: Audit) -> Markup:
     lead = (
         "Probabilities in tenths of the training patients, of whom members answered that did not see them: "
-        "the grey bars are of one height but where tenths had to be joined."
+        "the grey bars are of one height but where tenths had to be joined. Under the bars: per cent."
     )
     known = [told for told in audit.answers if told.answered]
     charts = element("div", *map(_chart, known[:QUESTIONS_SHOWN]), class_="charts")
@@ -211,7 +211,7 @@ def _answers(audit: Audit) -> Markup:
 
 
 def _chart(told: AnswersNow) -> Markup:
-    edges = [cell.split(" ")[0] for cell in told.cells[1:]]
+    edges = [f"{100 * cut:.2g}" for cut in told.cuts]
     means = " against ".join(
         "unknown" if mean is None else f"{mean:.1%}" for mean in (told.mean_now, told.mean_training)
     )

@@ -71,10 +71,10 @@ class Check(NamedTuple):
 
 
 class AnswersNow(NamedTuple):
-    """Answers to a question now and at training, in the same cells."""
+    """Answers to a question now and at training, in the same cells between cuts."""
 
     name: str
-    cells: tuple[str, ...]
+    cuts: tuple[float, ...]
     training: tuple[int, ...]
     now: tuple[int, ...]
     mean_training: float | None
@@ -276,7 +276,7 @@ def _answers(summary: TrainingSummary, scored: ScoreCounts) -> Iterator[AnswersN
         like = told.get(name)
         yield AnswersNow(
             name=name,
-            cells=like.cell_names if like else ("any",),
+            cuts=like.cuts if like else (),
             training=like.counts if like else (0,),
             now=tuple(question.cells.tolist()),
             mean_training=like.mean if like else None,
