@@ -66,7 +66,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     from metarisk.models.fingerprint import TrainingIds
     from metarisk.pathways.curated import curated_topology
     from metarisk.simulate import simulate
-    from metarisk.train.members import TrainingSet, learn
+    from metarisk.train.members import TrainingSet, learn, reference_of
     from metarisk.train.tasks import learnable_layout
 
     experiment = Experiment.model_validate(TINY_EXPERIMENT)
@@ -75,9 +75,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     cohort = simulate(experiment.simulation, topology, experiment.tasks, experiment.seed).cohort
     training, new_samples = cohort.take(np.arange(100)), cohort.take(np.arange(100, len(cohort)))
     layout, _ = learnable_layout(training.endpoints, experiment.tasks)
-    learned = learn(
-        TrainingSet.of(training, topology, layout, experiment), topology, experiment, lambda _: None
-    )
+    training_set = TrainingSet.of(training, topology, layout, experiment)
+    learned = learn(training_set, topology, experiment, lambda _: None)
     bundle = ModelBundle(
         experiment=experiment,
         topology=topology,
@@ -88,6 +87,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
         provenance={"study": cohort.provenance.name, "cohort_sha256": training.content_sha256()},
         figures=(),
         card="# tiny\n",
+        reference=reference_of(training_set, learned, experiment),
     )
     folder = tmp_path_factory.mktemp("model") / "bundle"
     save_bundle(bundle, folder)

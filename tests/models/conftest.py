@@ -13,7 +13,7 @@ from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.pathways.topology import Topology
 from metarisk.simulate import simulate
-from metarisk.train.members import TrainingSet, learn
+from metarisk.train.members import TrainingSet, learn, reference_of
 from metarisk.train.tasks import learnable_layout
 
 EXPERIMENT = Experiment.model_validate(
@@ -55,5 +55,6 @@ def small(small_topology: Topology) -> Small:
         provenance={"study": cohort.provenance.name, "cohort_sha256": training.content_sha256()},
         figures=({"model": "metarisk", "value": None},),
         card="# small\n",
+        reference=reference_of(training_set, learned, EXPERIMENT),
     )
     return Small(bundle, training, new_samples)

@@ -158,8 +158,8 @@ def test_a_manifest_that_was_edited_to_fit_is_refused(copy: Path, tmp_path: Path
 
 
 def test_a_newer_format_names_the_version_that_wrote_it(copy: Path) -> None:
-    edit_manifest(copy, lambda manifest: manifest.update(format_version=5, metarisk="9.1"))
-    with pytest.raises(BundleError, match=r"bundle format 5, written by metarisk 9\.1; expected format 4"):
+    edit_manifest(copy, lambda manifest: manifest.update(format_version=6, metarisk="9.1"))
+    with pytest.raises(BundleError, match=r"bundle format 6, written by metarisk 9\.1; expected format 5"):
         load_bundle(copy)
 
 

@@ -26,7 +26,7 @@ from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
 from metarisk.simulate import simulate
 from metarisk.tracking.signature import signature_of
-from metarisk.train.members import TrainingSet, learn
+from metarisk.train.members import TrainingSet, learn, reference_of
 from metarisk.train.tasks import learnable_layout
 
 CARRIER = "circuit_2"
@@ -75,6 +75,7 @@ def signed(small_topology: Topology) -> Signed:
         provenance={},
         figures=(),
         card="",
+        reference=reference_of(training_set, learned, EXPERIMENT),
     )
     return Signed(bundle, new_samples)
 

@@ -27,6 +27,10 @@ class CalibrationSection(Section):
         A group with fewer held-out patients of an answer shares its threshold with the other small ones.
     abstain
         ``never`` keeps every probability and flags the undecided ones; ``undecided`` holds them back too.
+    out_of_distribution
+        A sample is not answered where a smaller share of the training patients was as far from the others as
+        it is; 0 answers all, and flags those under 0.01. It stays 0 unless asked for: another platform sets
+        nearly all of a cohort apart, whose ranks a model may still tell, and the audit of the job says so.
     """
 
     method: Literal["platt", "temperature", "isotonic"] = "platt"
@@ -34,6 +38,8 @@ class CalibrationSection(Section):
     within: str = "cancer_type"
     min_group: int = Field(default=30, ge=10)
     abstain: Literal["never", "undecided"] = "never"
+    # Left out of what is written where it is not used, so that hashes of experiments stay what they were.
+    out_of_distribution: float = Field(default=0.0, ge=0.0, le=0.2, exclude_if=lambda level: level == 0.0)
 
     @field_validator("within")
     @classmethod

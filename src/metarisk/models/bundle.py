@@ -17,10 +17,11 @@ from metarisk.files import placed, sha256_of
 from metarisk.models.calibration import Calibration
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.fingerprint import TrainingIds
+from metarisk.models.reference import NO_REFERENCE, Reference
 from metarisk.pathways.topology import Topology
 
 FORMAT = "metarisk.bundle"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MANIFEST = "manifest.json"
 
 
@@ -46,6 +47,8 @@ class ModelBundle:
         Held-out figures, one mapping a row.
     card
         Model card, Markdown.
+    reference
+        What its training patients look like: how far a sample is from them, and whether a cohort drifted.
     sha256
         Hash over the manifest of files; empty until it is saved.
     version
@@ -61,6 +64,7 @@ class ModelBundle:
     provenance: Mapping[str, Any]
     figures: tuple[Mapping[str, Any], ...]
     card: str
+    reference: Reference = NO_REFERENCE
     sha256: str = ""
     version: str = ""
 

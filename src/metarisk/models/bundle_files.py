@@ -23,6 +23,7 @@ from metarisk.models.ensemble import Ensemble
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.models.network import Network, NetworkPlan
 from metarisk.models.planning import plan_network
+from metarisk.models.reference_file import arrays_of_reference, reference_of, tree_of_reference
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.artefact import load_topology, save_topology
 from metarisk.schema.assays import Assay
@@ -30,6 +31,7 @@ from metarisk.schema.assays import Assay
 EXPERIMENT, LAYOUT, TRANSFORM = "experiment.json", "layout.json", "transform.json"
 SCALES, PLAN, WEIGHTS = "scales.safetensors", "plan.safetensors", "weights.safetensors"
 CALIBRATION, SETS, TRAINING_IDS = "calibration.safetensors", "conformal.json", "training_ids.json"
+REFERENCE, SPACES = "reference.json", "reference.safetensors"
 PROVENANCE, FIGURES, CARD, TOPOLOGY = "provenance.json", "figures.json", "card.md", "topology"
 
 
@@ -51,6 +53,8 @@ def write_files(bundle: ModelBundle, folder: Path) -> None:
     _write_json(folder / SETS, tree_of_sets(bundle.calibration.sets))
     ids = bundle.training_ids
     _write_json(folder / TRAINING_IDS, {"salt": ids.salt, "digests": ids.digests})
+    _write_json(folder / REFERENCE, tree_of_reference(bundle.reference))
+    save_file(arrays_of_reference(bundle.reference), folder / SPACES)
     _write_json(folder / PROVENANCE, bundle.provenance)
     _write_json(folder / FIGURES, bundle.figures)
     (folder / CARD).write_text(bundle.card, encoding="utf-8")
@@ -75,6 +79,7 @@ def read_files(folder: Path) -> ModelBundle:
         provenance=_read_json(folder / PROVENANCE),
         figures=tuple(_read_json(folder / FIGURES)),
         card=(folder / CARD).read_text(encoding="utf-8"),
+        reference=reference_of(_read_json(folder / REFERENCE), load_file(folder / SPACES)),
     )
 
 

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from metarisk.data.cohort import Cohort
 from metarisk.features.batch import Batch
 from metarisk.models.bundle import ModelBundle
+from metarisk.models.reference import Judged
 
 NOTHING_MEASURED = "abstained:nothing-measured"
 NEVER_MET = "abstained:never-met:{}"
 FAR_OUTSIDE = "abstained:far-outside:{}"
+OUT_OF_DISTRIBUTION = "abstained:out-of-distribution"
 
 # Edges of a number that never varied are set apart by rounding alone, see `quantile_edges`.
 NO_RANGE = 0.02
@@ -20,15 +22,20 @@ NO_RANGE = 0.02
 DEFINING = ("cancer_type", "primary_site", "therapy_class")
 
 
-def reasons_to_abstain(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> NDArray[np.object_]:
+def reasons_to_abstain(
+    bundle: ModelBundle, cohort: Cohort, batch: Batch, judged: Judged
+) -> NDArray[np.object_]:
     """Why a sample is not answered, empty text where it is, shape (N,).
 
     ``abstained:nothing-measured``, or ``abstained:never-met:<column>`` where its cancer type, primary site or
     class of drug was not kept by training and no training patient was of the "other" kind either, or
     ``abstained:far-outside:<column>`` where a clinical number is beyond the training patients' by more than
-    their whole range.
+    their whole range, or ``abstained:out-of-distribution`` where it is further from the training patients
+    than the configuration answers.
     """
     reasons = np.full(len(cohort), "", dtype=object)
+    level = bundle.experiment.calibration.out_of_distribution
+    reasons[np.nan_to_num(judged.p, nan=1.0) < level] = OUT_OF_DISTRIBUTION
     for column, distance in beyond_range(bundle, batch).items():
         reasons[distance > 1.0] = FAR_OUTSIDE.format(column)
     for column, strange in never_met(bundle, cohort).items():

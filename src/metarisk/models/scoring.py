@@ -15,6 +15,7 @@ from metarisk.models.answers import PARTLY_MEASURED, Probability, probabilities
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.conformal import set_text
 from metarisk.models.limits import beyond_range, reasons_to_abstain
+from metarisk.models.reference import Judged
 from metarisk.schema.endpoints import task_of
 from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS, UNDECIDED_SETS
 
@@ -43,16 +44,18 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     batch = bundle.transform.apply(cohort)
     horizons = bundle.experiment.tasks.horizons_days
     answers = _reported(probabilities(bundle.ensemble, bundle.calibration, batch, horizons))
-    reasons = reasons_to_abstain(bundle, cohort, batch)
+    judged = bundle.reference.judge(batch)
+    reasons = reasons_to_abstain(bundle, cohort, batch, judged)
     held_back = bundle.experiment.calibration.abstain == "undecided"
     parts = [_answered(cohort, answer, reasons, held_back) for answer in answers]
     parts += [_abstained(cohort, question) for question in _unanswered(answers)]
     table = pd.concat(parts, ignore_index=True)
     table = table.sort_values("row", kind="stable", ignore_index=True)
-    flags = np.array(list(sample_flags(bundle, cohort, batch)), dtype=object)
+    flags = np.array(list(sample_flags(bundle, cohort, batch, judged)), dtype=object)
     own = table["flags"].to_numpy(dtype=object)
     shared = flags[table["row"].to_numpy()]
     table["flags"] = [FLAG_SEPARATOR.join(filter(None, pair)) for pair in zip(own, shared, strict=True)]
+    table["distance_p"] = judged.p[table["row"].to_numpy()]
     table["input_sha256"] = np.array(content_hashes(batch), dtype=object)[table["row"].to_numpy()]
     table["model_name"] = bundle.name
     table["model_version"] = bundle.version
@@ -61,14 +64,15 @@ def score_cohort(bundle: ModelBundle, cohort: Cohort) -> pd.DataFrame:
     return table[list(COLUMNS)].astype(DTYPES)
 
 
-def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[str]:
+def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch, judged: Judged) -> Iterator[str]:
     """What a reader of a sample's row must know, parts joined by ``;``.
 
     ``missing:<assay>``, ``unit:<assay>`` (missing because training never saw such units), ``partial:<assay>``
     (under half of the model's genes: the interval is wider), ``too-few:<assay>`` (so few that they are not
     read, so missing too), ``other:<column>`` (a value that training did not keep), ``unknown:<column>``,
     ``outside:<column>`` (a clinical number that no training patient reached: read as the nearest of theirs),
-    ``training-patient``.
+    ``far:<block>`` (the sample's distance p-value is under 0.01, and it is this that sets it apart: an assay,
+    or ``clinical``), ``training-patient``.
     """
     seen_before = bundle.training_ids.contains(cohort.patient_ids)
     other = bundle.transform.unknown_levels(cohort)
@@ -86,6 +90,7 @@ def sample_flags(bundle: ModelBundle, cohort: Cohort, batch: Batch) -> Iterator[
         flags += [f"other:{name}" for name, rare in other.items() if rare[row]]
         flags += [f"unknown:{name}" for name in (*columns, *other) if unknown[name][row]]
         flags += [f"outside:{name}" for name, distance in outside.items() if distance[row] > BARELY]
+        flags += [f"far:{name}" for name, far in judged.far.items() if far[row]]
         yield FLAG_SEPARATOR.join(flags)
 
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 # higher is worse for sites and metastasis, better for response. Its interval says how sure the fit is of it;
 # the conformal set what can be said of this patient. Of a dated event such patients are free until
 # free_until_days at least (the last horizon at most), at the level of the sets. Of the answer, graph_share
-# came through the graph.
+# came through the graph. Of training patients a share distance_p was as far from the others
+# as this sample is, or further; null where nothing could be compared.
 COLUMNS: tuple[str, ...] = (
     "sample_id",
     "task",
@@ -18,6 +19,7 @@ COLUMNS: tuple[str, ...] = (
     "conformal_set",
     "free_until_days",
     "graph_share",
+    "distance_p",
     "flags",
     "model_name",
     "model_version",
@@ -33,6 +35,7 @@ DTYPES: dict[str, str] = {
     "upper": "float64",
     "free_until_days": "float64",
     "graph_share": "float64",
+    "distance_p": "float64",
 }
 
 # Answers that cannot be ruled out; empty text where there is no answer.

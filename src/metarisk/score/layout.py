@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from metarisk.schema.scores import COLUMNS, DTYPES
 
 FORMAT = "metarisk.scores"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST, SCORES = "scores.json", "scores.parquet"
 
 SCHEMA = pa.schema([(name, pa.float64() if name in DTYPES else pa.string()) for name in COLUMNS])

@@ -21,6 +21,8 @@ from metarisk.models.ensemble import Ensemble
 from metarisk.models.network import Network
 from metarisk.models.planning import fit_flat, plan_network
 from metarisk.models.pretrained import Start
+from metarisk.models.reference import Reference
+from metarisk.models.reference_fitting import fit_reference
 from metarisk.models.set_fitting import HeldOutSamples, fit_sets, sets_in_words
 from metarisk.nn.heads import TaskLayout
 from metarisk.pathways.topology import Topology
@@ -36,11 +38,20 @@ SEEDS_APART = 1000  # members that an experiment may have before it shares seeds
 
 @dataclass(frozen=True)
 class Learned:
-    """A calibrated ensemble and the transform that feeds it."""
+    """A calibrated ensemble and the transform that feeds it.
+
+    Attributes
+    ----------
+    transform, ensemble, calibration
+        The model.
+    held_out
+        Output of each training sample from the members that did not train on it, before calibration, (N, O).
+    """
 
     transform: FeatureTransform
     ensemble: Ensemble
     calibration: Calibration
+    held_out: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,16 @@ class TrainingSet:
         transform = FeatureTransform.fit(cohort, topology, experiment.features)
         targets = targets_of(cohort.endpoints, layout.binary, layout.bin_edges_days)
         return cls(cohort, transform, transform.apply(cohort), targets, layout)
+
+    def with_answers(self, held_out: NDArray[np.float32]) -> HeldOutSamples:
+        """Its samples with outputs of members that did not train on them, shape (N, O)."""
+        return HeldOutSamples(held_out, self.batch, self.cohort.endpoints, self.cohort.patient_ids)
+
+
+def reference_of(training_set: TrainingSet, learned: Learned, experiment: Experiment) -> Reference:
+    """What the training patients of a model look like, for its bundle."""
+    seen = training_set.with_answers(learned.held_out)
+    return fit_reference(learned.ensemble, learned.calibration, learned.transform, seen, experiment)
 
 
 def learn(
@@ -128,7 +149,8 @@ def learn(
     ensemble = Ensemble(plan, topology, members, training.folds)
     calibration = calibrate(training_set, ensemble, held_out.outputs, experiment)
     spread = held_out.missing_spread(training_set.batch, calibration)
-    return Learned(training_set.transform, ensemble, replace(calibration, missing_spread=spread))
+    calibration = replace(calibration, missing_spread=spread)
+    return Learned(training_set.transform, ensemble, calibration, held_out.outputs)
 
 
 def _shares(
@@ -175,8 +197,7 @@ def calibrate(
         ensemble.networks[0],
         experiment.calibration.method,
     )
-    cohort = training_set.cohort
-    seen = HeldOutSamples(held_out, training_set.batch, cohort.endpoints, cohort.patient_ids)
+    seen = training_set.with_answers(held_out)
     return replace(
         calibration, sets=fit_sets(ensemble, calibration, training_set.transform, seen, experiment)
     )

@@ -38,7 +38,7 @@ from metarisk.train.fit import Epoch
 from metarisk.train.graph_shares import graph_share_note, with_graph_shares
 from metarisk.train.held_out import HeldOut
 from metarisk.train.judgement import judge
-from metarisk.train.members import Learned, TrainingSet, in_words, learn
+from metarisk.train.members import Learned, TrainingSet, in_words, learn, reference_of
 from metarisk.train.tasks import learnable_layout
 
 OnModelEpoch = Callable[[str, Epoch], None]
@@ -155,6 +155,7 @@ def train_model(
         provenance=provenance,
         figures=tuple(_json_rows(figures)),
         card=model_card(experiment, provenance, figures, notes, subgroups),
+        reference=reference_of(training_set, ours, experiment),
     )
     return Trained(bundle, figures, test, notes, models, subgroups, decisions)
 

@@ -1,0 +1,75 @@
+"""The reference of a bundle as files: spaces as arrays, tails and distributions as JSON; no patient's row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metarisk.models.factor_space import FactorSpace
+from metarisk.models.reference import Block, Reference, Spread, Tail
+from metarisk.models.training_summary import Distribution, TrainingSummary
+
+SPACE = ("centre", "scale", "loadings", "noise")
+
+
+def tree_of_reference(reference: Reference) -> dict[str, Any]:
+    """Plain values; what is left out stands in `arrays_of_reference`."""
+    return {
+        "spreads": {name: block.spread._asdict() for name, block in reference.blocks.items()},
+        "tails": {
+            name: {"n": tail.n, "counts": tail.counts, "values": tail.values}
+            for name, tail in reference.tails.items()
+        },
+        "patients": reference.summary.patients,
+        "distributions": [
+            {
+                "kind": told.kind,
+                "name": told.name,
+                "cuts": told.cuts,
+                "levels": told.levels,
+                "counts": told.counts,
+                "mean": told.mean,
+            }
+            for told in reference.summary.distributions
+        ],
+    }
+
+
+def arrays_of_reference(reference: Reference) -> dict[str, NDArray[Any]]:
+    """Arrays by name: ``<block>.columns`` and those of its space."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, block in reference.blocks.items():
+        arrays[f"{name}.columns"] = block.columns
+        arrays |= {f"{name}.{part}": np.ascontiguousarray(getattr(block.space, part)) for part in SPACE}
+    return arrays
+
+
+def reference_of(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Reference:
+    """What `tree_of_reference` and `arrays_of_reference` told."""
+    blocks = {
+        name: Block(
+            arrays[f"{name}.columns"],
+            FactorSpace(*(arrays[f"{name}.{part}"] for part in SPACE)),
+            Spread(**spread),
+        )
+        for name, spread in tree["spreads"].items()
+    }
+    tails = {
+        name: Tail(tail["n"], tuple(tail["counts"]), tuple(tail["values"]))
+        for name, tail in tree["tails"].items()
+    }
+    told = tuple(
+        Distribution(
+            row["kind"],
+            row["name"],
+            tuple(row["cuts"]),
+            tuple(row["levels"]),
+            tuple(row["counts"]),
+            row["mean"],
+        )
+        for row in tree["distributions"]
+    )
+    return Reference(blocks, tails, TrainingSummary(tree["patients"], told))
