@@ -70,13 +70,28 @@ def fit_reference(
     chosen = first[np.argsort(patient_fraction(patients[first], "reference"), kind="stable")]
     chosen = np.sort(chosen[:MOST_PATIENTS])
     batch = held_out.batch.take(chosen)
-    fitted = {name: _fit_block(name, batch, transform, fold[chosen]) for name in (CLINICAL, *batch.assays)}
+    blocks, tails = fit_blocks(transform, batch, fold[chosen])
+    return Reference(blocks, tails, _summary(ensemble, calibration, transform, held_out, experiment, first))
+
+
+def fit_blocks(
+    transform: FeatureTransform, batch: Batch, fold: NDArray[np.intp]
+) -> tuple[dict[str, Block], dict[str, Tail]]:
+    """Blocks, and tails of the strangeness that each patient has in spaces fitted without its fold.
+
+    Parameters
+    ----------
+    transform
+        Whose features they are.
+    batch
+        One sample a patient, N of them.
+    fold
+        Of each, shape (N,).
+    """
+    fitted = {name: _fit_block(name, batch, transform, fold) for name in (CLINICAL, *batch.assays)}
     kept = {str(name): found for name, found in fitted.items() if found is not None}
-    return Reference(
-        {name: block for name, (block, _) in kept.items()},
-        _tails({name: strange for name, (_, strange) in kept.items()}),
-        _summary(ensemble, calibration, transform, held_out, experiment, first),
-    )
+    blocks = {name: block for name, (block, _) in kept.items()}
+    return blocks, _tails({name: strange for name, (_, strange) in kept.items()})
 
 
 def _fit_block(
