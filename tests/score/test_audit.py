@@ -32,7 +32,7 @@ EXPERIMENT = Experiment.model_validate(
         "features": {"direct_genes": 20, "categorical": ["cancer_type", "panel"]},
         "tasks": {"sites": ["bone", "liver"], "min_events": 5, "bins": 4},
         "network": {"width": 4, "readout": 2, "direct_hidden": 0},
-        "training": {"folds": 3, "epochs": 2},
+        "training": {"folds": 3, "epochs": 25, "patience": 4, "learning_rate": 0.008},
     }
 )
 TRAINED = 600
