@@ -67,6 +67,9 @@ def test_everything_comes_back(small: Any, saved: Path) -> None:
     np.testing.assert_array_equal(loaded.calibration.offset, small.bundle.calibration.offset)
     assert loaded.calibration.sets == small.bundle.calibration.sets
     assert loaded.calibration.sets.limits
+    assert loaded.reference.tails == small.bundle.reference.tails
+    assert loaded.reference.summary == small.bundle.reference.summary
+    assert set(loaded.reference.blocks) >= {"clinical", "mutation", "copy_number"}
     weights = small.bundle.ensemble.state_dict()
     for name, tensor in loaded.ensemble.state_dict().items():
         assert torch.equal(tensor, weights[name]), name

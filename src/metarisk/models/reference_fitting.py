@@ -19,7 +19,7 @@ from metarisk.models.conformal import EVER, Asked, DoubleArray
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.factor_space import MOST_COLUMNS, Distances, FactorSpace, fit_space
 from metarisk.models.reference import CLINICAL, Block, Reference, Spread, Tail, columns_of
-from metarisk.models.risk import risks
+from metarisk.models.risk import Risks, by_fold, risks
 from metarisk.models.set_fitting import HeldOutSamples
 from metarisk.models.set_reading import SetReader
 from metarisk.models.training_summary import (
@@ -43,6 +43,7 @@ ROWS_AT_A_TIME = 256
 LEAST_CALL_SCALE, LEAST_SCALE = 0.2, 1e-3
 TAIL_DECIMALS, SMALL_COUNTS, STEPS = 3, 20, 80
 LEAST_SPREAD = 1e-3
+LEAST_SHARE = 0.01  # of the variance of one member's risks that a mean of members keeps
 
 
 def fit_reference(
@@ -70,13 +71,28 @@ def fit_reference(
     chosen = first[np.argsort(patient_fraction(patients[first], "reference"), kind="stable")]
     chosen = np.sort(chosen[:MOST_PATIENTS])
     batch = held_out.batch.take(chosen)
-    fitted = {name: _fit_block(name, batch, transform, fold[chosen]) for name in (CLINICAL, *batch.assays)}
+    blocks, tails = fit_blocks(transform, batch, fold[chosen])
+    return Reference(blocks, tails, _summary(ensemble, calibration, transform, held_out, experiment, first))
+
+
+def fit_blocks(
+    transform: FeatureTransform, batch: Batch, fold: NDArray[np.intp]
+) -> tuple[dict[str, Block], dict[str, Tail]]:
+    """Blocks, and tails of the strangeness that each patient has in spaces fitted without its fold.
+
+    Parameters
+    ----------
+    transform
+        Whose features they are.
+    batch
+        One sample a patient, N of them.
+    fold
+        Of each, shape (N,).
+    """
+    fitted = {name: _fit_block(name, batch, transform, fold) for name in (CLINICAL, *batch.assays)}
     kept = {str(name): found for name, found in fitted.items() if found is not None}
-    return Reference(
-        {name: block for name, (block, _) in kept.items()},
-        _tails({name: strange for name, (_, strange) in kept.items()}),
-        _summary(ensemble, calibration, transform, held_out, experiment, first),
-    )
+    blocks = {name: block for name, (block, _) in kept.items()}
+    return blocks, _tails({name: strange for name, (_, strange) in kept.items()})
 
 
 def _fit_block(
@@ -213,19 +229,44 @@ def _answers(
 ) -> Iterator[Distribution]:
     """Probabilities and undecided sets of members that did not see the patient, question by question."""
     outputs, batch = held_out.outputs[first], held_out.batch.take(first)
-    layout = ensemble.plan.layout
-    risk = risks(ensemble, calibration, outputs[None], experiment.tasks.horizons_days)
+    layout, horizons = ensemble.plan.layout, experiment.tasks.horizons_days
+    unseen = risks(ensemble, calibration, outputs[None], horizons).asked
+    some = batch.take(np.arange(min(len(first), MOST_PATIENTS)))
+    by_member = by_fold(ensemble.answers(some)["outputs"], ensemble.folds)
+    apart = risks(ensemble, calibration, by_member, horizons).asked
+    asked_of = {asked: _as_a_mean(risk[0], apart[asked]) for asked, risk in unseen.items()}
     nothing = np.zeros((len(first), outputs.shape[1]))
     reader = SetReader(calibration.sets, layout, calibration.sets.group_of(batch), nothing)
-    for asked, log_odds in risk.asked.items():
+    for asked, risk in asked_of.items():
         name = _name(asked)
         if name is None:
             continue
-        probability = expit(log_odds[0])
+        probability = expit(risk)
         yield numbers_in_cells("answer", name, probability, round(float(probability.mean()), 6))
-        kept = reader.kept(asked, risk)
+        kept = reader.kept(asked, Risks({asked: risk[None]}, {}))
         if kept is not None:
             yield yes_or_no("undecided", name, np.asarray(kept.all(axis=1) | ~kept.any(axis=1)))
+
+
+def _as_a_mean(risk: DoubleArray, by_member: DoubleArray) -> DoubleArray:
+    """Risks of one member, drawn together until they vary as a mean of all members would, shape (n,).
+
+    A new patient is answered by the mean of K folds' members, which varies less from patient to patient than
+    one of them: by their variance about each other times 1 - 1 / K.
+
+    Parameters
+    ----------
+    risk
+        Log odds of members that did not train on the patient, shape (n,).
+    by_member
+        Of each fold's members for the same patients, or some of them, shape (K, n).
+    """
+    folds, whole = len(by_member), float(risk.var())
+    if folds < 2 or whole == 0.0:
+        return risk
+    own = float(by_member.var(axis=0, ddof=1).mean()) * (1.0 - 1.0 / folds)
+    share = max(1.0 - own / whole, LEAST_SHARE)
+    return np.asarray(risk.mean() + np.sqrt(share) * (risk - risk.mean()))
 
 
 def _name(asked: Asked) -> str | None:

@@ -29,7 +29,7 @@ Verdict = Literal["ok", "look", "alarm", "too few"]
 FORMAT, FORMAT_VERSION = "metarisk.audit", 1
 
 LOOK, ALARM = 0.10, 0.25  # population stability index
-CHANCE = 0.01  # of any verdict but "ok" in a cohort like the training's, over all checks
+CHANCE = 0.001  # of any verdict but "ok" in a cohort like the training's, over all checks
 FEWEST = 50  # samples under which nothing is judged
 FAR_LOOK, FAR_ALARM = 2 * FAR, 5 * FAR  # shares of samples further away than one in a hundred
 HALF = 0.5  # added to each cell, so that an empty one is no infinity
@@ -206,7 +206,9 @@ def _compared(told: Distribution, now: Counts, many: int, scored: ScoreCounts) -
     if told.mean is not None:
         mean = scored.questions[told.name].mean
         measure, training, today = "mean probability", told.mean, np.nan if mean is None else mean
-    verdict = _verdict(psi, p, min(n, int(before.sum())), (LOOK, ALARM))
+    # What share of sets training would leave open is known by approximation only: no ground for an alarm.
+    alarm = np.inf if told.kind == "undecided" else ALARM
+    verdict = _verdict(psi, p, min(n, int(before.sum())), (LOOK, alarm))
     return Check(told.kind, told.name, measure, training, today, psi, p, n, verdict)
 
 
