@@ -46,6 +46,8 @@ class ModelBundle:
         Held-out figures, one mapping a row.
     card
         Model card, Markdown.
+    subgroups
+        Our held-out figures in groups of patients, one mapping a row; empty where they were not kept.
     sha256
         Hash over the manifest of files; empty until it is saved.
     version
@@ -61,6 +63,7 @@ class ModelBundle:
     provenance: Mapping[str, Any]
     figures: tuple[Mapping[str, Any], ...]
     card: str
+    subgroups: tuple[Mapping[str, Any], ...] = ()
     sha256: str = ""
     version: str = ""
 

@@ -31,6 +31,7 @@ EXPERIMENT, LAYOUT, TRANSFORM = "experiment.json", "layout.json", "transform.jso
 SCALES, PLAN, WEIGHTS = "scales.safetensors", "plan.safetensors", "weights.safetensors"
 CALIBRATION, SETS, TRAINING_IDS = "calibration.safetensors", "conformal.json", "training_ids.json"
 PROVENANCE, FIGURES, CARD, TOPOLOGY = "provenance.json", "figures.json", "card.md", "topology"
+SUBGROUPS = "subgroups.json"
 
 
 def write_files(bundle: ModelBundle, folder: Path) -> None:
@@ -53,6 +54,8 @@ def write_files(bundle: ModelBundle, folder: Path) -> None:
     _write_json(folder / TRAINING_IDS, {"salt": ids.salt, "digests": ids.digests})
     _write_json(folder / PROVENANCE, bundle.provenance)
     _write_json(folder / FIGURES, bundle.figures)
+    if bundle.subgroups:
+        _write_json(folder / SUBGROUPS, bundle.subgroups)
     (folder / CARD).write_text(bundle.card, encoding="utf-8")
 
 
@@ -75,6 +78,7 @@ def read_files(folder: Path) -> ModelBundle:
         provenance=_read_json(folder / PROVENANCE),
         figures=tuple(_read_json(folder / FIGURES)),
         card=(folder / CARD).read_text(encoding="utf-8"),
+        subgroups=tuple(_read_json(folder / SUBGROUPS)) if (folder / SUBGROUPS).is_file() else (),
     )
 
 
