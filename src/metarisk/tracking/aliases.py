@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from metarisk.errors import RegistryError
 from metarisk.tracking.store import connect, failures, sqlite_path, told
-from metarisk.tracking.versions import aliases_of, ask_model
+from metarisk.tracking.versions import aliases_of, ask_model, now
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 # Tags of a version: what it took the place of, since when it is champion, and when it was taken back.
@@ -128,8 +127,3 @@ def roll_back(uri: str, name: str) -> Moved:
         else:
             client.delete_registered_model_alias(name, PREVIOUS)
     return Moved(name, previous, champion)
-
-
-def now() -> str:
-    """The present moment, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

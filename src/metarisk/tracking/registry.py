@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from metarisk.errors import RegistryError
 from metarisk.models.bundle import check_bundle, load_bundle
 from metarisk.tracking.aliases import point
-from metarisk.tracking.fetch import fetch_bundle
+from metarisk.tracking.fetch import fetch_bundle, last_known, remember
 from metarisk.tracking.store import connect, experiment_id, failures, told
 from metarisk.tracking.versions import find_version, store_of
 
@@ -129,7 +129,8 @@ def resolve(model: str, uri: str | None = None, *, cache: Path | None = None) ->
     ------
     RegistryError
         If MLflow is not installed, or the registry, the name, the alias or the version does not exist; the
-        nearest that does is named.
+        nearest that does is named. Of a server that does not answer, it is told which bundle the name stood
+        for when it last did; that is not taken unasked.
     BundleError
         If the bundle is partial or altered, or is not the one that was registered.
     """
@@ -144,9 +145,11 @@ def resolve(model: str, uri: str | None = None, *, cache: Path | None = None) ->
             do="Correct the name.",
         )
     store = store_of(uri)
-    found = find_version(store, parts["name"], parts["alias"] or parts["version"])
-    with told(store):
+    if_down = last_known(cache, store, model)
+    found = find_version(store, parts["name"], parts["alias"] or parts["version"], if_down=if_down)
+    with told(store, do=if_down):
         folder = fetch_bundle(connect(store, write=False), store, found, cache)
+    remember(cache, store, model, found.version, folder)
     return Resolved(folder, found.version, found.name)
 
 

@@ -37,6 +37,11 @@ class Version(NamedTuple):
         return f"models:/{self.name}/{self.version}"
 
 
+def now() -> str:
+    """The present moment, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def store_of(uri: str | None) -> str:
     """Tracking URI to ask; MLflow's own default if None."""
     return uri or str(load_mlflow().get_tracking_uri())
@@ -58,15 +63,26 @@ def list_versions(uri: str, name: str | None = None) -> list[Version]:
         return [version for one in names for version in _versions(client, one)]
 
 
-def find_version(uri: str, name: str, asked: str) -> Version:
+def find_version(uri: str, name: str, asked: str, *, if_down: str = "") -> Version:
     """A version by its number or by an alias.
+
+    Parameters
+    ----------
+    uri
+        Tracking URI.
+    name
+        Registered model.
+    asked
+        Number or alias.
+    if_down
+        Advice for when the registry cannot be asked.
 
     Raises
     ------
     RegistryError
         If the registry, the name, the alias or the version does not exist; the nearest that does is named.
     """
-    with told(uri):
+    with told(uri, do=if_down):
         client = connect(uri, write=False)
         aliases = ask_model(client, uri, name)
         if not asked.isdecimal() and asked not in aliases:
