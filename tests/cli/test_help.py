@@ -22,10 +22,12 @@ VERBS = (
     "validate",
     "ingest",
     "fetch",
+    "models",
     "topology",
     "benchmark",
 )
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
+PAGES += [["models", verb] for verb in ("list", "show", "compare", "promote", "rollback")]
 PAGES += [["benchmark", "store"], ["benchmark", "reading"], ["benchmark", "compare"]]
 
 IMPORTED = """

@@ -296,8 +296,7 @@ def test_hooks_see_every_sample_once_in_every_attempt_and_may_add_files(
     seen: list[str] = []
     composed: list[pd.DataFrame] = []
 
-    def input_seen(cohort: Cohort, batch: Any) -> None:
-        assert len(batch) == len(cohort)
+    def input_seen(cohort: Cohort) -> None:
         seen.extend(cohort.sample_ids)
 
     def finishing(draft: Path, report: ScoreReport) -> None:

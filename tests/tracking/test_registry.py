@@ -114,7 +114,8 @@ def test_the_signature_does_not_grow_with_the_genome(tiny: Any) -> None:
 
 def test_a_version_carries_the_hashes_of_what_made_it(registered: Any, tiny: Any) -> None:
     version = client_of(registered.uri).get_model_version_by_alias("metarisk", "champion")
-    assert version.tags == {
+    hashes = {key: value for key, value in version.tags.items() if key.endswith("_sha256")}
+    assert hashes == {
         "bundle_sha256": tiny.bundle.sha256,
         "topology_sha256": tiny.bundle.topology.sha256,
         "cohort_sha256": tiny.bundle.provenance["cohort_sha256"],

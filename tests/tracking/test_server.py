@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pandas as pd
 import pytest
 
 from metarisk.config.experiment import TrackingSection
+from metarisk.errors import RegistryError
 from metarisk.models.bundle import load_bundle
 from metarisk.tracking.registry import publish_bundle, resolve
 from metarisk.tracking.run import open_run
@@ -26,7 +28,12 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("server")
+    with _running(tmp_path_factory.mktemp("server")) as uri:
+        yield uri
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -71,6 +78,26 @@ def test_a_bundle_goes_to_the_server_and_comes_back_once(server: str, tiny: Any,
     assert resolve("models:/remote/1", server, cache=tmp_path) == found
     assert (found.folder / "manifest.json").stat().st_mtime_ns == fetched
     assert [path.name for path in tmp_path.iterdir()] == [tiny.bundle.sha256]
+
+
+def test_of_a_server_that_went_down_it_is_told_which_bundle_its_champion_was(
+    tiny: Any, store_in: Callable[[Path], str], tmp_path: Path
+) -> None:
+    store_in(tmp_path)
+    with _running(tmp_path) as uri:
+        publish_bundle(tiny.folder, name="metarisk", alias="champion", uri=uri)
+        found = resolve("models:/metarisk@champion", uri, cache=tmp_path / "cache")
+    advice = rf"It was version 1 on 2\d+-.*: pass {found.folder} as the model to score with that"
+    with pytest.raises(RegistryError, match=advice):
+        resolve("models:/metarisk@champion", uri, cache=tmp_path / "cache")
+    with pytest.raises(RegistryError) as other:
+        resolve("models:/metarisk@challenger", uri, cache=tmp_path / "cache")
+    assert "pass" not in str(other.value)
+    assert load_bundle(resolve(str(found.folder)).folder).sha256 == tiny.bundle.sha256
+    (found.folder / "card.md").write_text("# better")
+    with pytest.raises(RegistryError) as damaged:
+        resolve("models:/metarisk@champion", uri, cache=tmp_path / "cache")
+    assert str(found.folder) not in str(damaged.value)
 
 
 def test_a_damaged_copy_is_fetched_again(server: str, tiny: Any, tmp_path: Path) -> None:

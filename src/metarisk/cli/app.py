@@ -15,6 +15,7 @@ from metarisk.cli.evaluate import evaluate
 from metarisk.cli.export import export
 from metarisk.cli.fetch import fetch
 from metarisk.cli.ingest import ingest
+from metarisk.cli.models import models
 from metarisk.cli.pretrain import pretrain
 from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for verb in (quickstart, pretrain, train, search, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
+app.add_typer(models, name="models")
 app.add_typer(topology, name="topology")
 app.add_typer(benchmark, name="benchmark")
 

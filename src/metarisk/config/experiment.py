@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from metarisk.config.benchmark import BenchmarkSection
 from metarisk.config.calibration import CalibrationSection
 from metarisk.config.evaluation import EvaluationSection
+from metarisk.config.gates import GateSection
 from metarisk.config.network import NetworkSection
 from metarisk.config.pretraining import PretrainingSection
 from metarisk.config.search import SearchSection, check_key, check_search, with_settings
@@ -190,21 +191,6 @@ class TaskSection(Section):
     def timed_causes(self) -> dict[str, tuple[str, ...]]:
         """Dated endpoints and their causes, in the order of the event codes."""
         return {name: _DATED[name].causes for name in self.timed}
-
-
-class GateSection(Section):
-    """What a model must show before it is published.
-
-    Attributes
-    ----------
-    min_auroc
-        Target -> least AUROC on the held-out patients, e.g. ``site.liver: 0.7``.
-    max_calibration_error
-        Largest expected calibration error (ten equal-count bins) of any yes / no target.
-    """
-
-    min_auroc: dict[str, float] = Field(default_factory=dict)
-    max_calibration_error: float = Field(default=1.0, gt=0.0, le=1.0)
 
 
 class TrackingSection(Section):

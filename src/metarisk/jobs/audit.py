@@ -39,8 +39,8 @@ class AuditOfJob:
         self._seen = InputCounts(self._summary, bundle.transform)
         self._scored = ScoreCounts(self._summary)
 
-    def input_seen(self, cohort: Cohort, batch: object = None) -> None:
-        """Count the samples of a part; their features are not needed."""
+    def input_seen(self, cohort: Cohort) -> None:
+        """Count the samples of a part."""
         self._seen.add(cohort)
 
     def scores_composed(self, scores: pd.DataFrame) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from metarisk.config import load_experiment
-from metarisk.config.experiment import Experiment, GateSection
+from metarisk.config.experiment import Experiment
+from metarisk.config.gates import GateSection
 from metarisk.files import check_free
 from metarisk.jobs.train import OnProgress, Output, train_tracked
 

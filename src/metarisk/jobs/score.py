@@ -60,14 +60,18 @@ def score(  # noqa: PLR0913  (an option each)
     StoppedError
         If it was asked to stop.
     """
+    from metarisk.jobs.audit import AuditOfJob
     from metarisk.jobs.opening import open_model, open_stream
     from metarisk.score import Conduct, score_stream
+    from metarisk.score.conduct import Hooks
     from metarisk.score.job import check_result
 
     check_result(out, overwrite=overwrite)
     bundle = open_model(model, tracking_uri=tracking_uri)
     stream = open_stream(study, data_root=data_root)
-    conduct = Conduct(progress=progress or _silent, stop=stop or _never)
+    audit = AuditOfJob(bundle)
+    hooks = Hooks(audit.input_seen, audit.scores_composed, audit.finishing)
+    conduct = Conduct(progress=progress or _silent, stop=stop or _never, hooks=hooks)
     return score_stream(bundle, stream, out, overwrite=overwrite, conduct=conduct)
 
 

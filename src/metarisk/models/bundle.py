@@ -49,6 +49,8 @@ class ModelBundle:
         Model card, Markdown.
     reference
         What its training patients look like: how far a sample is from them, and whether a cohort drifted.
+    subgroups
+        Our held-out figures in groups of patients, one mapping a row; empty where they were not kept.
     sha256
         Hash over the manifest of files; empty until it is saved.
     version
@@ -65,6 +67,7 @@ class ModelBundle:
     figures: tuple[Mapping[str, Any], ...]
     card: str
     reference: Reference = NO_REFERENCE
+    subgroups: tuple[Mapping[str, Any], ...] = ()
     sha256: str = ""
     version: str = ""
 

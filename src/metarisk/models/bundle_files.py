@@ -33,6 +33,7 @@ SCALES, PLAN, WEIGHTS = "scales.safetensors", "plan.safetensors", "weights.safet
 CALIBRATION, SETS, TRAINING_IDS = "calibration.safetensors", "conformal.json", "training_ids.json"
 REFERENCE, SPACES = "reference.json", "reference.safetensors"
 PROVENANCE, FIGURES, CARD, TOPOLOGY = "provenance.json", "figures.json", "card.md", "topology"
+SUBGROUPS = "subgroups.json"
 
 
 def write_files(bundle: ModelBundle, folder: Path) -> None:
@@ -57,6 +58,8 @@ def write_files(bundle: ModelBundle, folder: Path) -> None:
     save_file(arrays_of_reference(bundle.reference), folder / SPACES)
     _write_json(folder / PROVENANCE, bundle.provenance)
     _write_json(folder / FIGURES, bundle.figures)
+    if bundle.subgroups:
+        _write_json(folder / SUBGROUPS, bundle.subgroups)
     (folder / CARD).write_text(bundle.card, encoding="utf-8")
 
 
@@ -80,6 +83,7 @@ def read_files(folder: Path) -> ModelBundle:
         figures=tuple(_read_json(folder / FIGURES)),
         card=(folder / CARD).read_text(encoding="utf-8"),
         reference=reference_of(_read_json(folder / REFERENCE), load_file(folder / SPACES)),
+        subgroups=tuple(_read_json(folder / SUBGROUPS)) if (folder / SUBGROUPS).is_file() else (),
     )
 
 

@@ -38,6 +38,17 @@ DTYPES: dict[str, str] = {
     "distance_p": "float64",
 }
 
+# Layouts of an answer to many samples: a row a sample and question, or a row a sample with a list of them.
+ROWS, NESTED = "rows", "nested"
+ANSWERS = "answers"
+
+# What Spark must be told of the nested layout; `inline(score(struct("*")).answers)` makes rows of it.
+SPARK_TYPE = (
+    f"struct<{ANSWERS}:array<struct<"
+    + ",".join(f"{name}:{'double' if name in DTYPES else 'string'}" for name in COLUMNS)
+    + ">>>"
+)
+
 # Answers that cannot be ruled out; empty text where there is no answer.
 DECIDED_SETS: tuple[str, ...] = ("yes", "no")
 UNDECIDED_SETS: tuple[str, ...] = ("yes or no", "none")

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 
 from metarisk.data.cohort import Cohort
-from metarisk.features.batch import Batch
 from metarisk.score.engine import Engine
 from metarisk.score.report import ScoreReport
 
@@ -30,7 +29,7 @@ class Hooks:
     Attributes
     ----------
     input_seen
-        Samples and their features, portion by portion: all that the table will have, those that an earlier
+        Samples, portion by portion: all that the table will have, those that an earlier
         process scored included, so that what is added up over them is the same after an interruption. How the
         input is cut into portions is always the same for the same input.
     scores_composed
@@ -40,7 +39,7 @@ class Hooks:
         their hashes in the manifest.
     """
 
-    input_seen: Callable[[Cohort, Batch], None] | None = None
+    input_seen: Callable[[Cohort], None] = _silent
     scores_composed: Callable[[pd.DataFrame], None] = _silent
     finishing: Callable[[Path, ScoreReport], None] = _silent
 

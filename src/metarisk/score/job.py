@@ -227,8 +227,7 @@ def _enter(job: _Job, cohort: Cohort, order: IO[bytes]) -> list[bytes]:
     order.write(joined)
     job.digest.update(joined)
     job.samples += len(keys)
-    if job.conduct.hooks.input_seen is not None:
-        job.conduct.hooks.input_seen(cohort, job.bundle.transform.apply(cohort))
+    job.conduct.hooks.input_seen(cohort)
     return keys
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from metarisk.errors import BundleError
+from metarisk.errors import BundleError, OutputError
+from metarisk.files import written
 from metarisk.models.bundle import check_bundle
-from metarisk.tracking.store import quiet
+from metarisk.tracking.store import quiet, shown
 from metarisk.tracking.stored_model import bundle_in
+from metarisk.tracking.versions import now
 
 FILE_URI = "file://"
+LAST = "last"
 
 
 def fetch_bundle(client: Any, uri: str, version: Any, cache: Path | None) -> Path:
@@ -37,10 +43,44 @@ def fetch_bundle(client: Any, uri: str, version: Any, cache: Path | None) -> Pat
     local = _local_path(location)
     if local is not None:
         return _verified(bundle_in(local), sha256)
-    kept = (cache or Path.home() / ".cache" / "metarisk") / (sha256 or f"{version.name}-{version.version}")
+    kept = _cache(cache) / (sha256 or f"{version.name}-{version.version}")
     if not _is_whole(kept, sha256):
         _download(location, uri, kept, sha256)
     return kept
+
+
+def remember(cache: Path | None, uri: str, model: str, version: str, folder: Path) -> None:
+    """Note in the cache which bundle a name stood for when a server last answered."""
+    record = _record(cache, uri, model)
+    told = {"model": model, "version": version, "folder": folder.name, "at": now()}
+    if folder.parent != _cache(cache):
+        return
+    with suppress(OutputError), written(record) as draft:  # a cache may be read only
+        draft.write_text(json.dumps(told, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def last_known(cache: Path | None, uri: str, model: str) -> str:
+    """Advice on the bundle that a name stood for when its server last answered; empty where none is kept.
+
+    It is never used unasked: another version may be champion by now.
+    """
+    try:
+        told = json.loads(_record(cache, uri, model).read_text(encoding="utf-8"))
+        folder = _cache(cache) / told["folder"]
+        check_bundle(folder)
+        version, at = told["version"], told["at"]
+    except (OSError, ValueError, KeyError, TypeError, BundleError):
+        return ""
+    return f"It was version {version} on {at}: pass {folder} as the model to score with that."
+
+
+def _record(cache: Path | None, uri: str, model: str) -> Path:
+    digest = hashlib.sha256(f"{shown(uri)}\n{model}".encode()).hexdigest()
+    return _cache(cache) / LAST / f"{digest}.json"
+
+
+def _cache(cache: Path | None) -> Path:
+    return cache or Path.home() / ".cache" / "metarisk"
 
 
 def _verified(folder: Path, sha256: str) -> Path:

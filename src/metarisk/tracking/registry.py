@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from metarisk.errors import RegistryError, nearest
+from metarisk.errors import RegistryError
 from metarisk.models.bundle import check_bundle, load_bundle
-from metarisk.tracking.fetch import fetch_bundle
-from metarisk.tracking.store import connect, experiment_id, failures, load_mlflow, shown, told
+from metarisk.tracking.aliases import point
+from metarisk.tracking.fetch import fetch_bundle, last_known, remember
+from metarisk.tracking.store import connect, experiment_id, failures, told
+from metarisk.tracking.versions import find_version, store_of
 
 if TYPE_CHECKING:
     from metarisk.models.bundle import ModelBundle
@@ -28,12 +31,15 @@ class Published(NamedTuple):
         Registered model, its new version, and the alias that points at it now.
     uri
         Tracking URI of the registry.
+    replaced
+        Version that the alias pointed at before; empty if none.
     """
 
     name: str
     version: str
     alias: str
     uri: str
+    replaced: str = ""
 
 
 class Resolved(NamedTuple):
@@ -54,10 +60,19 @@ class Resolved(NamedTuple):
     name: str
 
 
-def publish_bundle(folder: Path, *, name: str, alias: str, uri: str, run_id: str | None = None) -> Published:
+def publish_bundle(
+    folder: Path,
+    *,
+    name: str,
+    alias: str,
+    uri: str,
+    run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Published:
     """Register a bundle as a new version and point an alias at it.
 
-    The alias moves last: whoever asks for it gets the earlier version or the whole of the new one.
+    The alias moves last: whoever asks for it gets the earlier version or the whole of the new one. Where it
+    is ``champion``, the earlier version keeps the alias ``previous``.
 
     Parameters
     ----------
@@ -69,6 +84,8 @@ def publish_bundle(folder: Path, *, name: str, alias: str, uri: str, run_id: str
         Tracking URI of the registry.
     run_id
         Run in the same store that the bundle came from; a run of its own is made if None.
+    tags
+        Facts to record with the version beside its hashes.
 
     Raises
     ------
@@ -89,11 +106,11 @@ def publish_bundle(folder: Path, *, name: str, alias: str, uri: str, run_id: str
             source=model.artifact_location,
             run_id=run.info.run_id,
             model_id=model.model_id,
-            tags=_tags(bundle),
+            tags={**(tags or {}), **_tags(bundle)},
             description=bundle.card[:LONGEST_DESCRIPTION],
         )
-        client.set_registered_model_alias(name, alias, version.version)
-    return Published(name, str(version.version), alias, uri)
+        replaced = point(client, name, alias, str(version.version))
+    return Published(name, str(version.version), alias, uri, replaced)
 
 
 def resolve(model: str, uri: str | None = None, *, cache: Path | None = None) -> Resolved:
@@ -112,7 +129,8 @@ def resolve(model: str, uri: str | None = None, *, cache: Path | None = None) ->
     ------
     RegistryError
         If MLflow is not installed, or the registry, the name, the alias or the version does not exist; the
-        nearest that does is named.
+        nearest that does is named. Of a server that does not answer, it is told which bundle the name stood
+        for when it last did; that is not taken unasked.
     BundleError
         If the bundle is partial or altered, or is not the one that was registered.
     """
@@ -126,12 +144,13 @@ def resolve(model: str, uri: str | None = None, *, cache: Path | None = None) ->
             expected="models:/name@alias or models:/name/3",
             do="Correct the name.",
         )
-    store = uri or str(load_mlflow().get_tracking_uri())
-    with told(store):
-        client = connect(store, write=False)
-        version = _find_version(client, store, parts)
-        folder = fetch_bundle(client, store, version, cache)
-    return Resolved(folder, str(version.version), str(version.name))
+    store = store_of(uri)
+    if_down = last_known(cache, store, model)
+    found = find_version(store, parts["name"], parts["alias"] or parts["version"], if_down=if_down)
+    with told(store, do=if_down):
+        folder = fetch_bundle(connect(store, write=False), store, found, cache)
+    remember(cache, store, model, found.version, folder)
+    return Resolved(folder, found.version, found.name)
 
 
 def _own_run(client: Any, bundle: ModelBundle, uri: str) -> Any:
@@ -174,26 +193,3 @@ def _ensure_name(client: Any, name: str) -> None:
     except failures():
         # It exists, or may not be made: the second is told by this question.
         client.get_registered_model(name)
-
-
-def _find_version(client: Any, uri: str, parts: re.Match[str]) -> Any:
-    name, alias, number = parts["name"], parts["alias"], parts["version"]
-    try:
-        aliases = client.get_registered_model(name).aliases
-    except failures() as error:
-        known = [model.name for model in client.search_registered_models()]
-        raise _unknown(f"{shown(uri)} has no model {name!r}", name, known) from error
-    if alias is not None and alias not in aliases:
-        raise _unknown(f"model {name!r} has no alias {alias!r}", alias, list(aliases))
-    number = number or str(aliases[alias])
-    try:
-        return client.get_model_version(name, number)
-    except failures() as error:
-        known = [str(version.version) for version in client.search_model_versions(f"name = '{name}'")]
-        raise _unknown(f"model {name!r} has no version {number}", number, known) from error
-
-
-def _unknown(found: str, asked: str, known: list[str]) -> RegistryError:
-    return RegistryError(
-        found, do=nearest(asked, known) if known else "Publish one: metarisk publish BUNDLE."
-    )

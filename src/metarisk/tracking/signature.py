@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from metarisk.data.row_checks import unit_column
-from metarisk.schema.scores import COLUMNS, DTYPES
+from metarisk.schema.scores import COLUMNS, DTYPES, ROWS
 
 if TYPE_CHECKING:
     from metarisk.features.transform import FeatureTransform
@@ -16,18 +16,20 @@ def signature_of(transform: FeatureTransform) -> Any:
 
     One row a sample: ``sample_id``, and as the caller has them ``patient_id``, each clinical column that the
     model reads, and for each of its assays a map from gene (pathway, feature) to number with its unit beside
-    it.
+    it. One parameter, ``layout``: see `metarisk.tracking.pyfunc_model`.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
+    from mlflow.types.schema import AnyType, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     inputs = [ColSpec(DataType.string, "sample_id"), ColSpec(DataType.string, "patient_id", required=False)]
     inputs += [ColSpec(DataType.double, name, required=False) for name in transform.numeric]
     inputs += [ColSpec(DataType.string, name, required=False) for name in transform.levels]
     for assay in transform.scales:
-        # Not a map of doubles: MLflow checks one at 30 microseconds a gene, 0.6 s a transcriptome; a map of
-        # anything at 0.8. `cohort_of` checks every number anyway.
-        inputs.append(ColSpec(Map(AnyType()), assay.value, required=False))
+        # A map, but not told as one. MLflow checks a map of doubles at 30 microseconds a gene, 0.6 s a
+        # transcriptome; and JSON records that leave the assay out become NaN, which it refuses as no map of
+        # anything. `cohort_of` checks every key and number anyway.
+        inputs.append(ColSpec(AnyType(), assay.value, required=False))
         inputs.append(ColSpec(DataType.string, unit_column(assay), required=False))
     outputs = [ColSpec(DataType.double if name in DTYPES else DataType.string, name) for name in COLUMNS]
-    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))
+    layout = ParamSpec("layout", DataType.string, ROWS)
+    return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs), params=ParamSchema([layout]))

@@ -28,6 +28,7 @@ SETTINGS = {
 SQLITE = "sqlite:///"
 ARTIFACTS = "mlartifacts"
 LOCK_WAIT_S = 5.0
+ANSWER_WAIT_S = 10.0
 # Exactly these types: the retellings of `requests` are OSErrors as well.
 _SYSTEM_ERRORS = (
     *(ConnectionRefusedError, ConnectionResetError, TimeoutError, PermissionError, OSError),
@@ -72,8 +73,10 @@ def connect(uri: str, *, write: bool) -> Any:
     """
     mlflow = load_mlflow()
     path = sqlite_path(uri)
-    if path is not None and path.exists() and write:
-        _check_unlocked(path)
+    if path is not None and path.exists():
+        _check_unlocked(path, write=write)
+    if uri.startswith(("http://", "https://")):
+        _check_answers(uri)
     if path is not None and not path.exists() and not write:
         raise RegistryError(
             f"there is no registry at {path}",
@@ -93,15 +96,15 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 @contextmanager
-def told(uri: str) -> Iterator[None]:
-    """Whatever MLflow raises inside, as a `RegistryError`."""
+def told(uri: str, *, do: str = "") -> Iterator[None]:
+    """Whatever MLflow raises inside, as a `RegistryError`; ``do`` is advice beside the usual."""
     load_mlflow()
     try:
         yield
     except failures() as error:
         raise RegistryError(
             f"{shown(uri)} refused: {reason(error, uri)}",
-            do="Check the tracking URI, and that the store is up and may be used.",
+            do=f"Check the tracking URI, and that the store is up and may be used.{do and ' '}{do}",
         ) from error
 
 
@@ -155,8 +158,33 @@ def quiet() -> Iterator[None]:
         tables.setLevel(level)
 
 
-def _check_unlocked(path: Path) -> None:
-    """Ask for the write lock once; MLflow itself would wait, log a traceback and wait again."""
+def _check_unlocked(path: Path, *, write: bool) -> None:
+    """Ask for the lock once; MLflow itself would wait, log a traceback and wait again."""
     with closing(sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)) as database:
-        database.execute("BEGIN IMMEDIATE")
+        database.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+        database.execute("SELECT count(*) FROM sqlite_master")
         database.execute("ROLLBACK")
+
+
+def _check_answers(uri: str) -> None:
+    """Ask a server for anything at all; of one that accepts and is silent MLflow itself would wait minutes.
+
+    Raises
+    ------
+    OSError
+        If it cannot be reached, or does not answer in time.
+    """
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.parse import urlsplit, urlunsplit
+    from urllib.request import urlopen
+
+    parts = urlsplit(uri)
+    bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], f"{parts.path}/health", "", ""))
+    try:
+        with urlopen(bare, timeout=ANSWER_WAIT_S):
+            pass
+    except HTTPError as answer:
+        answer.close()  # a refusal is an answer: MLflow knows the way in
+    except HTTPException as error:
+        raise ConnectionResetError(f"it does not speak HTTP ({type(error).__name__})") from error

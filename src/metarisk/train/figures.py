@@ -74,7 +74,7 @@ def judged_by(endpoints: pd.DataFrame, question: Question, training: pd.DataFram
         labels = endpoints.reindex(columns=[question.endpoint]).to_numpy(np.float64)[:, 0]
         rows = np.flatnonzero(~np.isnan(labels))
         return Judged(rows, labels[rows], np.ones(len(rows)))
-    time, event = _dated(endpoints, question.endpoint)
+    time, event = followed(endpoints, question.endpoint)
     rows = np.flatnonzero(~np.isnan(time) & ~np.isnan(event))
     if not len(rows):
         return Judged(rows, np.empty(0), np.empty(0))
@@ -87,7 +87,7 @@ def judged_by(endpoints: pd.DataFrame, question: Question, training: pd.DataFram
 
 def training_censoring(training: pd.DataFrame, endpoint: str) -> Curve:
     """Chance of still being followed among the training patients."""
-    time, event = _dated(training, endpoint)
+    time, event = followed(training, endpoint)
     known = ~np.isnan(time) & ~np.isnan(event)
     return censoring_curve(time[known], event[known])
 
@@ -178,6 +178,7 @@ def _statistics(
         yield f"within {section.within}", inside, int(judged.label[strata.counted].sum())
 
 
-def _dated(endpoints: pd.DataFrame, name: str) -> tuple[DoubleArray, DoubleArray]:
+def followed(endpoints: pd.DataFrame, name: str) -> tuple[DoubleArray, DoubleArray]:
+    """Days and event code of a dated endpoint, NaN where unknown, shape (N,) each."""
     table = endpoints.reindex(columns=[time_column(name), event_column(name)]).to_numpy(np.float64)
     return table[:, 0], table[:, 1]

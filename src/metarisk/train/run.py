@@ -25,6 +25,7 @@ from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS
 from metarisk.train.card import model_card
 from metarisk.train.checkpoint import Checkpoints
+from metarisk.train.concordance_figures import concordance_figures
 from metarisk.train.controls import (
     BASELINES,
     Lesson,
@@ -33,12 +34,13 @@ from metarisk.train.controls import (
     model_answers,
     probabilities_of,
 )
-from metarisk.train.figures import OURS, Answers, answers_of
+from metarisk.train.figures import OURS, Answers, answers_of, joined
 from metarisk.train.fit import Epoch
 from metarisk.train.graph_shares import graph_share_note, with_graph_shares
 from metarisk.train.held_out import HeldOut
 from metarisk.train.judgement import judge
 from metarisk.train.members import Learned, TrainingSet, in_words, learn, reference_of
+from metarisk.train.probability_figures import probability_figures
 from metarisk.train.tasks import learnable_layout
 
 OnModelEpoch = Callable[[str, Epoch], None]
@@ -141,6 +143,9 @@ def train_model(
     held_out = HeldOut(test.endpoints, training_set.cohort.endpoints, test.clinical, experiment.evaluation)
     figures, subgroups, decisions = judge(models, answered, held_out)
     figures = with_graph_shares(figures, ours.ensemble, batch, experiment.tasks.horizons_days)
+    mine = {OURS: models[OURS]}
+    further = (probability_figures(mine, held_out), concordance_figures(mine[OURS], held_out))
+    figures = joined(figures, *further)
     notes = (*fitted.notes, *graph_share_note(figures))
     provenance = {**_provenance(cohort, training_set.cohort, test), **_started_from(cohort, start)}
     bundle = ModelBundle(
@@ -154,6 +159,7 @@ def train_model(
         ),
         provenance=provenance,
         figures=tuple(_json_rows(figures)),
+        subgroups=tuple(_json_rows(subgroups[subgroups["model"] == OURS])),
         card=model_card(experiment, provenance, figures, notes, subgroups),
         reference=reference_of(training_set, ours, experiment),
     )

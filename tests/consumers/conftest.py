@@ -1,0 +1,51 @@
+"""Somebody with MLflow, the address of a registry and nothing else of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from metarisk.data.rows import rows_of
+from metarisk.models.bundle import load_bundle
+from metarisk.models.scoring import score_cohort
+from metarisk.tracking.registry import publish_bundle
+
+CHAMPION = "models:/metarisk@champion"
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A registry with a champion, rows to score, and what they must come to."""
+
+    uri: str
+    rows: pd.DataFrame
+    expected: pd.DataFrame
+    cohort: Any
+    bundle: Path
+
+
+@pytest.fixture(scope="session")
+def consumer(
+    tiny_model: Any, store_in: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
+) -> Consumer:
+    uri = store_in(tmp_path_factory.mktemp("registry"))
+    publish_bundle(tiny_model.folder, name="metarisk", alias="champion", uri=uri)
+    cohort = tiny_model.new_samples
+    expected = score_cohort(load_bundle(tiny_model.folder).as_version("1"), cohort)
+    return Consumer(uri, rows_of(cohort), expected, cohort, tiny_model.folder)
+
+
+@pytest.fixture
+def ask(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The champion, loaded by its name."""
+    import mlflow
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", consumer.uri)
+    return mlflow.pyfunc.load_model(CHAMPION)
