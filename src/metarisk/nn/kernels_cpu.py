@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metarisk.nn.kernels_cpu_loops import (
+    CACHE_LINE,
     LANES,
     LANES_OF_A_SAMPLE,
     give_back_blocks,
@@ -31,7 +32,7 @@ from metarisk.nn.kernels_cpu_loops import (
 )
 from metarisk.nn.segments import Segments
 
-CACHE_LINE = 64  # bytes
+KEPT_MEMORY = 32 << 20  # bytes; glibc gives larger pieces back to the system (M_MMAP_THRESHOLD)
 
 Array = NDArray[Any]
 
@@ -40,7 +41,6 @@ def weighted_sum(segments: Segments, dense: Tensor, weight: Tensor) -> Tensor:
     """Sum over neighbours, (senders, N, D) to (rows, N, D); see `metarisk.nn.wired_sum`."""
     sent, scales, graph = _flat(dense), _flat(weight, dense), _graph(segments, dense)
     summed = np.empty((segments.rows, sent.shape[1]), sent.dtype)
-    summed.fill(0)  # pages are had in order, which strided writes would pay for many times over
 
     def work(first: int, step: int) -> None:
         room = _aligned(len(sent) + len(scales) + 2, sent.dtype)
@@ -74,7 +74,6 @@ def weighted_sum_gradients(
     back, scales, graph = _flat(gradient), _flat(weight, gradient), _graph(segments, gradient)
     senders = _flat(own, gradient)
     of_dense = np.empty_like(senders)
-    of_dense.fill(0)
     blocks = _blocks(back)
     of_weight = _aligned(blocks * len(scales), back.dtype).reshape(blocks, len(scales), LANES)
     of_weight.fill(0)
@@ -120,7 +119,7 @@ def moved(segments: Segments, state: Tensor, weight: Tensor, mix: Tensor) -> Ten
         whole = moved(segments, pad(state, (0, short)), pad(weight, (0, short)), pad(mix, (0, short, 0, short)))
         return whole[..., :width].contiguous()
     sent, scales, mixes = _flat(state), _flat(weight), _flat(mix.t())
-    stepped = np.empty_like(sent)
+    stepped = _had_again(sent)
 
     def work(first: int, step: int) -> None:
         room = _aligned(len(sent) + len(scales) + len(mixes) + 2, sent.dtype)
@@ -151,6 +150,14 @@ def _flat(tensor: Tensor, like: Tensor | None = None) -> Array:
 
 def _unflat(rows: Array, like: Tensor) -> Tensor:
     return torch.from_numpy(rows).reshape(len(rows), *like.shape[1:]).to(like.dtype)
+
+
+def _had_again(like: Array) -> Array:
+    """Uninitialised rows, of torch while the C library keeps their memory for the next such call.
+
+    numpy's lie on huge pages: cheap to have anew, but strided writes to them fall on few sets of the caches.
+    """
+    return torch.empty(like.shape).numpy() if like.nbytes <= KEPT_MEMORY else np.empty_like(like)
 
 
 def _blocks(rows: Array) -> int:

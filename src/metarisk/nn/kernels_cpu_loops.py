@@ -17,6 +17,8 @@ from numba.extending import intrinsic
 
 LANES = 32
 LANES_OF_A_SAMPLE = (8, 16, 32)  # in a whole step; a width between them is padded
+CACHE_LINE = 64  # bytes
+ROWS_AHEAD = 4  # rows between asking for the place of a sum and writing it
 CHAINS = 4  # sums of a mix that run side by side, each waiting for its own last product only
 # tanh is v P(v^2) / Q(v^2) of v = x / reach, beyond which it is one in single precision. The coefficients, from
 # the power 0 up, were fitted for this file by least squares on the relative error, reweighted until it was
@@ -157,24 +159,44 @@ def _copy_vector(_: Any, target: Any, to: Any, source: Any, at: Any) -> Any:
     return signature, code
 
 
+@intrinsic
+def _await_write(_: Any, target: Any, at: Any) -> Any:
+    """Ask for the cache lines of the `LANES` numbers from place ``at`` on, which will be written soon."""
+    signature = types.void(target, types.int64)
+
+    def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        place, small = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place, small, small, small])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        start = builder.bitcast(_vector(context, builder, target, *given), place)
+        size = LANES * context.get_abi_sizeof(context.get_data_type(target.dtype))
+        for line in range(0, size, CACHE_LINE):
+            there = builder.gep(start, [ir.IntType(64)(line)])
+            builder.call(prefetch, [there, small(1), small(3), small(1)])  # to write, keep near, data
+        return context.get_dummy_value()
+
+    return signature, code
+
+
 @_compiled
-def _copy(target: Any, to: int, source: Any, at: int, width: int) -> None:
-    if width == LANES:
-        _copy_vector(target, to, source, at)
-    else:  # the last block
-        flat_target, flat_source = target.reshape(-1), source.reshape(-1)
-        for lane in range(width):
-            flat_target[to + lane] = flat_source[at + lane]
+def _copy_few(target: Any, to: int, source: Any, at: int, width: int) -> None:
+    """As `_copy_vector` for under `LANES` numbers: the last block."""
+    flat_target, flat_source = target.reshape(-1), source.reshape(-1)
+    for lane in range(width):
+        flat_target[to + lane] = flat_source[at + lane]
 
 
 @_compiled
 def _pack(source: Any, start: int, packed: Any) -> None:
     """Copy columns from ``start`` on, (rows, C) to (rows, LANES); zeros beyond the last."""
-    width = min(LANES, source.shape[1] - start)
-    if width < LANES:
+    n_rows, n_columns = source.shape
+    if start + LANES <= n_columns:
+        for row in range(n_rows):
+            _copy_vector(packed, row * LANES, source, row * n_columns + start)
+    else:
         packed[:] = 0
-    for row in range(len(source)):
-        _copy(packed, row * LANES, source, row * source.shape[1] + start, width)
+        for row in range(n_rows):
+            _copy_few(packed, row * LANES, source, row * n_columns + start, n_columns - start)
 
 
 @_compiled
@@ -209,8 +231,13 @@ def receive_blocks(
         _tile(weight, start, scales)
         width = min(LANES, source.shape[1] - start)
         for row in range(len(product)):
+            place = row * product.shape[1] + start
+            _await_write(product, place + ROWS_AHEAD * product.shape[1])
             _receive_row(total, scales, packed, wire, col, value, row_start[row], row_start[row + 1])
-            _copy(product, row * product.shape[1] + start, total, 0, width)
+            if width == LANES:
+                _copy_vector(product, place, total, 0)
+            else:
+                _copy_few(product, place, total, 0, width)
 
 
 @_compiled
@@ -238,9 +265,17 @@ def give_back_blocks(
         state[:] = 0
         for row in range(len(change)):
             begin, end = row_start[row], row_start[row + 1]
-            _copy(state, 0, sender, row * sender.shape[1] + start, width)
+            place = row * change.shape[1] + start
+            _await_write(change, place + ROWS_AHEAD * change.shape[1])
+            if width == LANES:
+                _copy_vector(state, 0, sender, place)
+            else:
+                _copy_few(state, 0, sender, place, width)
             _give_back_row(total, gradient, state, scales, packed, wire, col, value, begin, end)
-            _copy(change, row * change.shape[1] + start, total, 0, width)
+            if width == LANES:
+                _copy_vector(change, place, total, 0)
+            else:
+                _copy_few(change, place, total, 0, width)
 
 
 @_compiled
@@ -362,6 +397,8 @@ def step_tiles(
         _pack(source, start, packed)
         width = min(LANES, n_columns - start)
         for row in range(n_genes):
+            place = row * n_columns + start
+            _await_write(moved, place + ROWS_AHEAD * n_columns)
             _receive_row(heard, scales, packed, wire, col, value, row_start[row], row_start[row + 1])
             if group == 8:
                 _step_8(own, 0, packed, row * LANES, heard, mixes)
@@ -369,4 +406,7 @@ def step_tiles(
                 _step_16(own, 0, packed, row * LANES, heard, mixes)
             else:
                 _step_32(own, 0, packed, row * LANES, heard, mixes)
-            _copy(moved, row * n_columns + start, own, 0, width)
+            if width == LANES:
+                _copy_vector(moved, place, own, 0)
+            else:
+                _copy_few(moved, place, own, 0, width)
