@@ -96,6 +96,6 @@ def interval_of(layout: TaskLayout, endpoint: str, horizon_days: float) -> int:
 def incidence(ensemble: Ensemble, endpoint: str, outputs: DoubleArray) -> DoubleArray:
     """Cumulative incidence under the members' mean hazard baseline, shape (N, O) to (N, K, J)."""
     inputs = torch.from_numpy(outputs.astype(np.float32))
-    likely = torch.stack([member.cpu().incidence(inputs, endpoint) for member in ensemble.networks])
+    likely = torch.stack([member.incidence(inputs, endpoint) for member in ensemble.cpu().networks])
     mean: DoubleArray = likely.mean(dim=0).double().numpy()
     return mean

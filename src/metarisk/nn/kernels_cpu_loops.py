@@ -296,6 +296,26 @@ def add_tanh_to(state: Any, change: Any, moved: Any, tangent: Any) -> None:
             tangent[i] = squashed
 
 
+@_compiled
+def add_encoded(values: Any, column_of: Any, effect: Any, state: Any) -> None:
+    """Add what was measured times its effect to the states; nothing for what is zero.
+
+    ``values`` is (N, Ga, C), ``column_of`` the column of each node or below 0, (G,), ``effect`` (G, C, D) and
+    ``state`` (G, N, D).
+    """
+    n_nodes, n_samples, width = state.shape
+    for node in range(n_nodes):
+        column = column_of[node]
+        if column < 0:
+            continue
+        for sample in range(n_samples):
+            for channel in range(values.shape[2]):
+                value = values[sample, column, channel]
+                if value != 0:
+                    for d in range(width):
+                        state[node, sample, d] += value * effect[node, channel, d]
+
+
 def _step_row(group: int) -> Any:
     """Intrinsic for samples of ``group`` lanes."""
 
