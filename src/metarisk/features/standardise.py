@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -113,11 +112,22 @@ def rank_normalised(values: FloatArray) -> FloatArray:
 
     Ranks make TPM, FPKM, arrays and NanoString counts of one sample comparable without a second sample.
     """
-    if not values.size:
-        return values
-    ranks = pd.DataFrame(values).rank(axis=1).to_numpy()
-    count = np.maximum((~np.isnan(values)).sum(axis=1, keepdims=True), 1)
-    return np.asarray(ndtri((ranks - 0.5) / count), dtype=np.float32)
+    scores = np.full(values.shape, np.nan, dtype=np.float32)
+    for row, levels in enumerate(values):
+        known = np.flatnonzero(~np.isnan(levels))
+        scores[row, known] = ndtri((_ranks(levels[known]) - 0.5) / max(len(known), 1))
+    return scores
+
+
+def _ranks(levels: FloatArray) -> NDArray[np.float64]:
+    """Rank of each level from 1 up, the mean of their places where levels are equal, shape of the levels."""
+    order = np.argsort(levels)
+    ascending = levels[order]
+    first = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))  # of each level
+    end = np.append(first[1:], len(levels))
+    ranks = np.empty(len(levels))
+    ranks[order] = np.repeat((first + 1 + end) / 2, end - first)
+    return ranks
 
 
 def m_values(beta: FloatArray) -> FloatArray:

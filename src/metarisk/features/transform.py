@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class FeatureTransform:
         }
         return cls(scales, direct, numeric, levels)
 
-    @property
+    @cached_property
     def columns(self) -> tuple[FlatColumn, ...]:
         """The flat table's columns, in order, length F."""
         columns: list[FlatColumn] = []

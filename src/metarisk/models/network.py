@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from metarisk.config.network import NetworkSection
 from metarisk.nn.adapters import make_adapter
 from metarisk.nn.direct import DirectPath, FlatDesign, FlatEmbedding
-from metarisk.nn.encoders import OFF_GRAPH, AssayEncoder, encode
+from metarisk.nn.encoders import OFF_GRAPH, AssayEncoder, encode, encode_by
 from metarisk.nn.heads import (
     HEAD_SPREAD,
     HazardBaselines,
@@ -33,6 +33,8 @@ from metarisk.schema.assays import ASSAYS, Assay
 if TYPE_CHECKING:
     from metarisk.models.pretrained import Start
 
+# Samples that are worked on at once without gradients: at most so many, and so many bytes of gene states.
+MOST_AT_ONCE, STATE_BYTES = 32, 8 << 20
 THERAPY, RESPONSE = "therapy_class", "response"
 
 
@@ -126,9 +128,19 @@ class GeneStates(nn.Module):
         self.pooling = PathwayPooling(topology, width)
 
     def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
-        """State of each pathway, assay -> (N, Ga, C), to (P, N, D)."""
-        pathways: Tensor = self.pooling(self.gene_states(assays, self.identities()))  # (P, N, D)
-        return pathways
+        """State of each pathway, assay -> (N, Ga, C), to (P, N, D).
+
+        Without gradients a few samples go at a time, as many as keep their states in the processor's cache.
+        """
+        identity = self.identities()
+        effects = self._effects(identity)
+        n_samples = len(next(iter(assays.values())))
+        few = n_samples if torch.is_grad_enabled() else min(MOST_AT_ONCE, 1 + STATE_BYTES // identity.nbytes)
+        parts = [
+            self.pooling(self._states({name: part[at : at + few] for name, part in assays.items()}, effects))
+            for at in range(0, max(n_samples, 1), max(few, 1))
+        ]
+        return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]  # (P, N, D)
 
     def identities(self) -> Tensor:
         """Identity of each gene after its walk over the graph, shape (G, D)."""
@@ -139,7 +151,16 @@ class GeneStates(nn.Module):
 
     def gene_states(self, assays: Mapping[str, Tensor], identity: Tensor) -> Tensor:
         """State of each gene after message passing, assay -> (N, Ga, C), to (G, N, D)."""
-        state: Tensor = self.adapters[0](encode(_read(self.encoders, assays), identity))  # (G, N, D)
+        return self._states(assays, self._effects(identity))
+
+    def _effects(self, identity: Tensor) -> list[Tensor]:
+        """What each assay's channels do to each gene's state, shape (G, C, D) each."""
+        return [cast("AssayEncoder", encoder).effects(identity) for encoder in self.encoders.values()]
+
+    def _states(self, assays: Mapping[str, Tensor], effects: Sequence[Tensor]) -> Tensor:
+        read = _read(self.encoders, assays)
+        parts = [(*pair, effect) for pair, effect in zip(read, effects, strict=True)]
+        state: Tensor = self.adapters[0](encode_by(parts))  # (G, N, D)
         for layer, adapter in zip(self.states, self.adapters[1:], strict=True):
             state = adapter(layer(state))
         return state

@@ -95,7 +95,7 @@ def interval_of(layout: TaskLayout, endpoint: str, horizon_days: float) -> int:
 @torch.no_grad()
 def incidence(ensemble: Ensemble, endpoint: str, outputs: DoubleArray) -> DoubleArray:
     """Cumulative incidence under the members' mean hazard baseline, shape (N, O) to (N, K, J)."""
-    inputs = torch.from_numpy(outputs.astype(np.float32))
-    likely = torch.stack([member.cpu().incidence(inputs, endpoint) for member in ensemble.networks])
+    inputs = torch.from_numpy(outputs.astype(np.float32)).to(next(ensemble.parameters()).device)
+    likely = torch.stack([member.incidence(inputs, endpoint) for member in ensemble.networks]).cpu()
     mean: DoubleArray = likely.mean(dim=0).double().numpy()
     return mean

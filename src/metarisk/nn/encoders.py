@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -34,6 +34,7 @@ class AssayEncoder(nn.Module):
 
     columns: Tensor
     node_index: Tensor
+    column_of: Tensor
 
     def __init__(self, node: NDArray[np.int64], n_nodes: int, channels: int, width: int) -> None:
         super().__init__()
@@ -41,6 +42,9 @@ class AssayEncoder(nn.Module):
         columns = np.flatnonzero(node != OFF_GRAPH)
         self.register_buffer("columns", torch.from_numpy(columns), persistent=False)
         self.register_buffer("node_index", torch.from_numpy(node[columns]), persistent=False)
+        column_of = np.full(n_nodes, OFF_GRAPH)
+        column_of[node[columns]] = columns
+        self.register_buffer("column_of", torch.from_numpy(column_of), persistent=False)
         self.every_column = len(columns) == len(node)
         self.shared = nn.Parameter(0.3 * torch.randn(channels, width))
         self.own = nn.Parameter(0.1 * torch.randn(channels, width))
@@ -84,9 +88,33 @@ def encode(encoders: Iterable[tuple[AssayEncoder, Tensor]], identity: Tensor) ->
     Tensor
         Shape (G, N, D).
     """
-    pairs = [(encoder.place(values), encoder.effects(identity)) for encoder, values in encoders]
-    values = torch.cat([value for value, _ in pairs], dim=2)  # (G, N, all channels)
-    effects = torch.cat([effect for _, effect in pairs], dim=1)  # (G, all channels, D)
-    # Stacks of small products need no filling up where the width is of whole quarters of a vector.
-    product: Tensor = (rowwise_product if effects.shape[2] % 4 else torch.bmm)(values, effects)
-    return product
+    return encode_by([(encoder, values, encoder.effects(identity)) for encoder, values in encoders])
+
+
+def encode_by(encoders: Sequence[tuple[AssayEncoder, Tensor, Tensor]]) -> Tensor:
+    """As `encode`, with the effects (G, C, D) of each encoder at hand.
+
+    Without gradients, in single precision on a CPU, what is zero costs nothing and nothing is copied.
+    """
+    if not all(_takes_no_gradient(tensor) for _, *tensors in encoders for tensor in tensors):
+        values = torch.cat([encoder.place(values) for encoder, values, _ in encoders], dim=2)  # (G, N, all C)
+        effects = torch.cat([effect for *_, effect in encoders], dim=1)  # (G, all C, D)
+        # Stacks of small products need no filling up where the width is of whole quarters of a vector.
+        product: Tensor = (rowwise_product if effects.shape[2] % 4 else torch.bmm)(values, effects)
+        return product
+    return _add_up(encoders)
+
+
+def _takes_no_gradient(tensor: Tensor) -> bool:
+    return not (torch.is_grad_enabled() or tensor.is_cuda) and tensor.dtype == torch.float32
+
+
+def _add_up(encoders: Sequence[tuple[AssayEncoder, Tensor, Tensor]]) -> Tensor:
+    from metarisk.nn.kernels_cpu_loops import add_encoded
+
+    _, values, effect = encoders[0]
+    state = effect.new_zeros(len(effect), len(values), effect.shape[2])  # (G, N, D)
+    for encoder, values, effect in encoders:
+        parts = (values.contiguous(), encoder.column_of, effect.contiguous(), state)
+        add_encoded(*(part.detach().numpy() for part in parts))
+    return state

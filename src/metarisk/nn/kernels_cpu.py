@@ -22,10 +22,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metarisk.nn.kernels_cpu_loops import LANES, give_back_blocks, receive_blocks
+from metarisk.nn.kernels_cpu_loops import (
+    CACHE_LINE,
+    LANES,
+    LANES_OF_A_SAMPLE,
+    give_back_blocks,
+    receive_blocks,
+    step_tiles,
+)
 from metarisk.nn.segments import Segments
 
-CACHE_LINE = 64  # bytes
+KEPT_MEMORY = 32 << 20  # bytes; glibc gives larger pieces back to the system (M_MMAP_THRESHOLD)
 
 Array = NDArray[Any]
 
@@ -34,7 +41,6 @@ def weighted_sum(segments: Segments, dense: Tensor, weight: Tensor) -> Tensor:
     """Sum over neighbours, (senders, N, D) to (rows, N, D); see `metarisk.nn.wired_sum`."""
     sent, scales, graph = _flat(dense), _flat(weight, dense), _graph(segments, dense)
     summed = np.empty((segments.rows, sent.shape[1]), sent.dtype)
-    summed.fill(0)  # pages are had in order, which strided writes would pay for many times over
 
     def work(first: int, step: int) -> None:
         room = _aligned(len(sent) + len(scales) + 2, sent.dtype)
@@ -68,7 +74,6 @@ def weighted_sum_gradients(
     back, scales, graph = _flat(gradient), _flat(weight, gradient), _graph(segments, gradient)
     senders = _flat(own, gradient)
     of_dense = np.empty_like(senders)
-    of_dense.fill(0)
     blocks = _blocks(back)
     of_weight = _aligned(blocks * len(scales), back.dtype).reshape(blocks, len(scales), LANES)
     of_weight.fill(0)
@@ -81,6 +86,49 @@ def weighted_sum_gradients(
     by_column = of_weight.swapaxes(0, 1).reshape(len(scales), blocks * LANES)[:, : back.shape[1]]
     by_channel = by_column.reshape(len(scales), *gradient.shape[1:]).sum(axis=1, dtype=np.float64)  # (R, D)
     return _unflat(of_dense, gradient), torch.from_numpy(by_channel)
+
+
+def moves_in_one_pass(state: Tensor) -> bool:
+    """Whether `moved` takes such a state (G, N, D): single precision, and no wider than a tile."""
+    return state.dtype == torch.float32 and state.shape[-1] <= LANES
+
+
+def moved(segments: Segments, state: Tensor, weight: Tensor, mix: Tensor) -> Tensor:
+    """State plus the tangent of what was heard and mixed, in one pass and without gradients.
+
+    Parameters
+    ----------
+    segments
+        The edges, genes to genes.
+    state
+        Shape (G, N, D), see `moves_in_one_pass`.
+    weight
+        Of each wire and channel, shape (R, D).
+    mix
+        From what was heard, by column, to what is squashed, by row, shape (D, D).
+
+    Returns
+    -------
+    Tensor
+        Shape (G, N, D); a sample's numbers are the same bits whichever samples are beside it.
+    """
+    width = state.shape[-1]
+    short = next(lanes for lanes in LANES_OF_A_SAMPLE if lanes >= width) - width
+    if short:
+        pad = torch.nn.functional.pad
+        whole = moved(
+            segments, pad(state, (0, short)), pad(weight, (0, short)), pad(mix, (0, short, 0, short))
+        )
+        return whole[..., :width].contiguous()
+    sent, scales, mixes = _flat(state), _flat(weight), _flat(mix.t())
+    stepped = _had_again(sent)
+
+    def work(first: int, step: int) -> None:
+        room = _aligned(len(sent) + len(scales) + len(mixes) + 2, sent.dtype)
+        step_tiles(sent, scales, mixes, *_graph(segments, state), room, stepped, first, step)
+
+    _deal(work, _blocks(sent))
+    return _unflat(stepped, state)
 
 
 def _graph(segments: Segments, dense: Tensor) -> tuple[Array, ...]:
@@ -104,6 +152,14 @@ def _flat(tensor: Tensor, like: Tensor | None = None) -> Array:
 
 def _unflat(rows: Array, like: Tensor) -> Tensor:
     return torch.from_numpy(rows).reshape(len(rows), *like.shape[1:]).to(like.dtype)
+
+
+def _had_again(like: Array) -> Array:
+    """Uninitialised rows, of torch while the C library keeps their memory for the next such call.
+
+    numpy's lie on huge pages: cheap to have anew, but strided writes to them fall on few sets of the caches.
+    """
+    return torch.empty(like.shape).numpy() if like.nbytes <= KEPT_MEMORY else np.empty_like(like)
 
 
 def _blocks(rows: Array) -> int:

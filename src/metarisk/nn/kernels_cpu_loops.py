@@ -16,6 +16,23 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 32
+LANES_OF_A_SAMPLE = (8, 16, 32)  # in a whole step; a width between them is padded
+CACHE_LINE = 64  # bytes
+ROWS_AHEAD = 4  # rows between asking for the place of a sum and writing it
+CHAINS = 4  # sums of a mix that run side by side, each waiting for its own last product only
+# tanh is v P(v^2) / Q(v^2) of v = x / reach, beyond which it is one in single precision. The coefficients, from
+# the power 0 up, were fitted for this file by least squares on the relative error, reweighted until it was
+# level: 6.4e-8 at most.
+TANH_REACH = 9.0
+TANH_ABOVE = (
+    8.999999046325684,
+    94.20649719238281,
+    172.67843627929688,
+    44.46503448486328,
+    -4.980337142944336,
+    0.5778980851173401,
+)
+TANH_BELOW = (1.0, 37.46736145019531, 156.00889587402344, 121.4712600708008)
 CONTRACT = ("contract",)  # a product and a sum may be one instruction; nothing is reordered
 
 
@@ -142,24 +159,44 @@ def _copy_vector(_: Any, target: Any, to: Any, source: Any, at: Any) -> Any:
     return signature, code
 
 
+@intrinsic
+def _await_write(_: Any, target: Any, at: Any) -> Any:
+    """Ask for the cache lines of the `LANES` numbers from place ``at`` on, which will be written soon."""
+    signature = types.void(target, types.int64)
+
+    def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
+        place, small = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place, small, small, small])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        start = builder.bitcast(_vector(context, builder, target, *given), place)
+        size = LANES * context.get_abi_sizeof(context.get_data_type(target.dtype))
+        for line in range(0, size, CACHE_LINE):
+            there = builder.gep(start, [ir.IntType(64)(line)])
+            builder.call(prefetch, [there, small(1), small(3), small(1)])  # to write, keep near, data
+        return context.get_dummy_value()
+
+    return signature, code
+
+
 @_compiled
-def _copy(target: Any, to: int, source: Any, at: int, width: int) -> None:
-    if width == LANES:
-        _copy_vector(target, to, source, at)
-    else:  # the last block
-        flat_target, flat_source = target.reshape(-1), source.reshape(-1)
-        for lane in range(width):
-            flat_target[to + lane] = flat_source[at + lane]
+def _copy_few(target: Any, to: int, source: Any, at: int, width: int) -> None:
+    """As `_copy_vector` for under `LANES` numbers: the last block."""
+    flat_target, flat_source = target.reshape(-1), source.reshape(-1)
+    for lane in range(width):
+        flat_target[to + lane] = flat_source[at + lane]
 
 
 @_compiled
 def _pack(source: Any, start: int, packed: Any) -> None:
     """Copy columns from ``start`` on, (rows, C) to (rows, LANES); zeros beyond the last."""
-    width = min(LANES, source.shape[1] - start)
-    if width < LANES:
+    n_rows, n_columns = source.shape
+    if start + LANES <= n_columns:
+        for row in range(n_rows):
+            _copy_vector(packed, row * LANES, source, row * n_columns + start)
+    else:
         packed[:] = 0
-    for row in range(len(source)):
-        _copy(packed, row * LANES, source, row * source.shape[1] + start, width)
+        for row in range(n_rows):
+            _copy_few(packed, row * LANES, source, row * n_columns + start, n_columns - start)
 
 
 @_compiled
@@ -194,8 +231,13 @@ def receive_blocks(
         _tile(weight, start, scales)
         width = min(LANES, source.shape[1] - start)
         for row in range(len(product)):
+            place = row * product.shape[1] + start
+            _await_write(product, place + ROWS_AHEAD * product.shape[1])
             _receive_row(total, scales, packed, wire, col, value, row_start[row], row_start[row + 1])
-            _copy(product, row * product.shape[1] + start, total, 0, width)
+            if width == LANES:
+                _copy_vector(product, place, total, 0)
+            else:
+                _copy_few(product, place, total, 0, width)
 
 
 @_compiled
@@ -223,29 +265,168 @@ def give_back_blocks(
         state[:] = 0
         for row in range(len(change)):
             begin, end = row_start[row], row_start[row + 1]
-            _copy(state, 0, sender, row * sender.shape[1] + start, width)
+            place = row * change.shape[1] + start
+            _await_write(change, place + ROWS_AHEAD * change.shape[1])
+            if width == LANES:
+                _copy_vector(state, 0, sender, place)
+            else:
+                _copy_few(state, 0, sender, place, width)
             _give_back_row(total, gradient, state, scales, packed, wire, col, value, begin, end)
-            _copy(change, row * change.shape[1] + start, total, 0, width)
+            if width == LANES:
+                _copy_vector(change, place, total, 0)
+            else:
+                _copy_few(change, place, total, 0, width)
 
 
 @_compiled
 def add_tanh_to(state: Any, change: Any, moved: Any, tangent: Any) -> None:
-    """Set moved to state + tanh(change), and tangent to tanh(change) unless it is empty; float32, flat.
-
-    tanh is x P(x^2) / Q(x^2) on -9 .. 9, beyond which it is one in single precision. The coefficients, in
-    powers of (x / 9)^2, were fitted for this file by least squares on the relative error, reweighted until
-    it was level: 6.4e-8 at most.
-    """
-    one = np.float32(1)
+    """Set moved to state + tanh(change), and tangent to tanh(change) unless it is empty; float32, flat."""
+    one, single = np.float32(1), np.float32
     for i in range(len(state)):
-        v = max(min(change[i] / np.float32(9), one), -one)  # in this order NaN stays NaN
+        v = max(min(change[i] / single(TANH_REACH), one), -one)  # in this order NaN stays NaN
         t = v * v
-        above = np.float32(-4.980337142944336) + np.float32(0.5778980851173401) * t
-        above = np.float32(172.67843627929688) + (np.float32(44.46503448486328) + above * t) * t
-        above = np.float32(8.999999046325684) + (np.float32(94.20649719238281) + above * t) * t
-        below = np.float32(156.00889587402344) + np.float32(121.4712600708008) * t
-        below = one + (np.float32(37.46736145019531) + below * t) * t
+        above = single(TANH_ABOVE[4]) + single(TANH_ABOVE[5]) * t
+        above = single(TANH_ABOVE[2]) + (single(TANH_ABOVE[3]) + above * t) * t
+        above = single(TANH_ABOVE[0]) + (single(TANH_ABOVE[1]) + above * t) * t
+        below = single(TANH_BELOW[2]) + single(TANH_BELOW[3]) * t
+        below = one + (single(TANH_BELOW[1]) + below * t) * t
         squashed = max(min(v * above / below, one), -one)
         moved[i] = state[i] + squashed
         if len(tangent):
             tangent[i] = squashed
+
+
+@_compiled
+def add_encoded(values: Any, column_of: Any, effect: Any, state: Any) -> None:
+    """Add what was measured times its effect to the states; nothing for what is zero.
+
+    ``values`` is (N, Ga, C), ``column_of`` the column of each node or below 0, (G,), ``effect`` (G, C, D) and
+    ``state`` (G, N, D).
+    """
+    n_nodes, n_samples, width = state.shape
+    for node in range(n_nodes):
+        column = column_of[node]
+        if column < 0:
+            continue
+        for sample in range(n_samples):
+            for channel in range(values.shape[2]):
+                value = values[sample, column, channel]
+                if value != 0:
+                    for d in range(width):
+                        state[node, sample, d] += value * effect[node, channel, d]
+
+
+def _step_row(group: int) -> Any:
+    """Intrinsic for samples of ``group`` lanes."""
+
+    @intrinsic
+    def step_row(_: Any, target: Any, to: Any, state: Any, at: Any, heard: Any, mix: Any) -> Any:
+        """Set target from place ``to`` on to state + tanh(heard mixed), `LANES` numbers."""
+        signature = types.void(target, types.int64, state, types.int64, heard, mix)
+
+        def code(context: Any, builder: Any, _: Any, given: Any) -> Any:
+            mixed = _mixed(context, builder, (heard, given[4]), (mix, given[5]), group)
+            own = _load(builder, _vector(context, builder, state, given[2], given[3]))
+            place = _vector(context, builder, target, given[0], given[1])
+            moved = builder.fadd(own, _tanh(builder, mixed))
+            builder.store(moved, place).align = 4
+            return context.get_dummy_value()
+
+        return signature, code
+
+    return step_row
+
+
+def _mixed(context: Any, builder: Any, heard: Any, mix: Any, group: int) -> Any:
+    """Sum over k of number k of each lane's own sample times row k of the mix."""
+    first = _vector(context, builder, *heard, ir.IntType(64)(0))
+    every = _load(builder, first)
+    chains: list[Any] = []
+    for k in range(group):
+        if group == LANES:
+            number = builder.bitcast(first, every.type.element.as_pointer())
+            sent = _in_all_lanes(builder, builder.load(builder.gep(number, [ir.IntType(64)(k)])))
+        else:
+            lanes = [lane // group * group + k for lane in range(LANES)]
+            sent = builder.shuffle_vector(
+                every,
+                ir.Constant(every.type, ir.Undefined),
+                ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes),
+            )
+        row = _load(builder, _vector(context, builder, *mix, ir.IntType(64)(k * LANES)))
+        product = builder.fmul(sent, row, flags=CONTRACT)
+        if k < CHAINS:
+            chains.append(product)
+        else:
+            chains[k % CHAINS] = builder.fadd(product, chains[k % CHAINS], flags=CONTRACT)
+    return builder.fadd(builder.fadd(chains[0], chains[1]), builder.fadd(chains[2], chains[3]))
+
+
+def _tanh(builder: Any, change: Any) -> Any:
+    """As in `add_tanh_to`, in all lanes."""
+
+    def same(number: float) -> Any:
+        return ir.Constant(change.type, [change.type.element(number)] * LANES)
+
+    def within(vector: Any) -> Any:  # in this order NaN stays NaN
+        for beyond, bound in (("<", same(-1.0)), (">", same(1.0))):
+            vector = builder.select(builder.fcmp_ordered(beyond, vector, bound), bound, vector)
+        return vector
+
+    def polynomial(square: Any, factors: tuple[float, ...]) -> Any:
+        value = same(factors[-1])
+        for factor in reversed(factors[:-1]):
+            value = builder.fadd(builder.fmul(value, square, flags=CONTRACT), same(factor), flags=CONTRACT)
+        return value
+
+    v = within(builder.fmul(change, same(1.0 / TANH_REACH)))
+    square = builder.fmul(v, v)
+    above = builder.fmul(v, polynomial(square, TANH_ABOVE))
+    return within(builder.fdiv(above, polynomial(square, TANH_BELOW)))
+
+
+_step_8, _step_16, _step_32 = (_step_row(group) for group in LANES_OF_A_SAMPLE)
+
+
+@_compiled
+def step_tiles(
+    source: Any,
+    weight: Any,
+    mix: Any,
+    row_start: Any,
+    wire: Any,
+    col: Any,
+    value: Any,
+    room: Any,
+    moved: Any,
+    first: int,
+    step: int,
+) -> None:
+    """Fill every ``step``-th tile of columns of what moved, (G, N * D) like the source; D is of `LANES_OF_A_SAMPLE`.
+
+    ``weight`` is (R, D), ``mix`` (D, D) from what was heard, by row, and ``room`` working memory of
+    (G + R + D + 2, LANES).
+    """
+    n_genes, n_columns = source.shape
+    group, n_wires = len(mix), len(weight)
+    packed, scales = room[:n_genes], room[n_genes : n_genes + n_wires]
+    mixes, heard, own = room[n_genes + n_wires : -2], room[-2:-1], room[-1:]
+    _tile(weight, 0, scales)
+    _tile(mix, 0, mixes)
+    for start in range(first * LANES, n_columns, step * LANES):
+        _pack(source, start, packed)
+        width = min(LANES, n_columns - start)
+        for row in range(n_genes):
+            place = row * n_columns + start
+            _await_write(moved, place + ROWS_AHEAD * n_columns)
+            _receive_row(heard, scales, packed, wire, col, value, row_start[row], row_start[row + 1])
+            if group == 8:
+                _step_8(own, 0, packed, row * LANES, heard, mixes)
+            elif group == 16:
+                _step_16(own, 0, packed, row * LANES, heard, mixes)
+            else:
+                _step_32(own, 0, packed, row * LANES, heard, mixes)
+            if width == LANES:
+                _copy_vector(moved, place, own, 0)
+            else:
+                _copy_few(moved, place, own, 0, width)

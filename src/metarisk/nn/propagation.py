@@ -60,8 +60,21 @@ class RelationalPropagation(nn.Module):
         """
         if not self.names:
             return state
+        if not torch.is_grad_enabled() and not state.is_cuda:
+            return self._moved(state)
+        return self._step(state)
+
+    def _step(self, state: Tensor) -> Tensor:
         message = self.neighbours(state, self.relation_weight)  # (G, N, D)
         return add_tanh(state, self.mix(message))
+
+    def _moved(self, state: Tensor) -> Tensor:
+        """The same without gradients: one pass over memory where the processor's kernel takes it."""
+        from metarisk.nn.kernels_cpu import moved, moves_in_one_pass
+
+        if not moves_in_one_pass(state):
+            return self._step(state)
+        return moved(self.neighbours.towards, state.contiguous(), self.relation_weight, self.mix.weight)
 
 
 class _Wire(NamedTuple):
