@@ -34,6 +34,21 @@ def test_score_says_what_it_did_and_where(
     assert "missing:expression 2" in told
 
 
+def test_score_exits_1_when_rows_were_set_aside_and_2_when_all_were(
+    tiny_model: Any, tmp_path: Path, capsys: Captured
+) -> None:
+    table, out = tmp_path / "a.csv", tmp_path / "out"
+    table.write_text("sample_id,age_years\na,61\nb,old\n")
+    assert run(["score", str(tiny_model.folder), str(table), "--out", str(out)]) == 1
+    assert f"samples 1 set aside 1 rows, see {out / 'quarantine.tsv'}" in words_of(capsys.readouterr().out)
+    table.write_text("sample_id,age_years\na,young\nb,old\n")
+    assert run(["score", str(tiny_model.folder), str(table), "--out", str(tmp_path / "none")]) == 2
+    told = capsys.readouterr().err
+    assert "all 2 rows were set aside; row 2: age_years is not a number" in told
+    assert "young" not in told
+    assert not (tmp_path / "none").exists()
+
+
 def test_the_data_root_is_read_from_the_environment(
     tiny_model: Any, study_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

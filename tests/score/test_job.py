@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from metarisk.data import write_cohort
 from metarisk.data.cohort import Cohort
 from metarisk.errors import InputError, OutputError, StoppedError
 from metarisk.models.bundle import ModelBundle
+from metarisk.models.fingerprint import TrainingIds
 from metarisk.score import Conduct, Hooks, ScoreReport, read_scores, score_stream, score_to, stream_cohort
 from metarisk.score.engine import in_this_process
 from metarisk.score.unfinished import held
@@ -287,6 +289,46 @@ def test_eight_random_kills_lose_nothing(tiny_model: Any, samples: Cohort, tmp_p
     ended = subprocess.run([*words, "--kills", "8"], capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "nothing lost, nothing twice, every byte equal" in ended.stdout
+
+
+def test_a_folder_that_may_not_be_written_to_is_named(
+    bundle: ModelBundle, samples: Cohort, tmp_path: Path
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    with (
+        without_rights(closed),
+        pytest.raises(OutputError, match=r"out cannot be written \(Permission denied\)"),
+    ):
+        score_to(bundle, samples, closed / "out")
+    assert list(closed.iterdir()) == []
+
+
+@contextmanager
+def without_rights(folder: Path) -> Iterator[None]:
+    """Nobody may write there, and the superuser is somebody else meanwhile."""
+    user = os.geteuid()
+    folder.chmod(0o500)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(0o700)
+
+
+def test_patients_of_the_training_set_are_flagged_and_counted(
+    tiny_model: Any, bundle: ModelBundle, samples: Cohort, tmp_path: Path
+) -> None:
+    known = replace(bundle, training_ids=TrainingIds.of(samples.patient_ids[:4], "salt"))
+    report = score_to(known, samples, tmp_path / "out")
+    table = read_scores(report.out)
+    flagged = table.loc[
+        table["flags"].str.split(";").map(lambda flags: "training-patient" in flags), "sample_id"
+    ]
+    assert sorted(set(flagged)) == sorted(samples.sample_ids[:4])
+    assert report.flags["training-patient"] == 4
 
 
 def test_hooks_see_every_sample_once_in_every_attempt_and_may_add_files(
