@@ -172,7 +172,7 @@ def audit_of(summary: TrainingSummary, seen: InputCounts, scored: ScoreCounts, r
     return Audit(
         samples=report.samples,
         training_patients=summary.patients,
-        checks=tuple(sorted(checks, key=lambda check: ORDER[check.verdict])),
+        checks=tuple(sorted(map(_to_six_digits, checks), key=lambda check: ORDER[check.verdict])),
         answers=tuple(_answers(summary, scored)),
         abstained=dict(sorted(abstained.items())),
         flags=dict(sorted(report.flags.items())),
@@ -297,6 +297,20 @@ def _cell(value: str | float | int | None) -> str:
     return str(value)
 
 
+def _to_six_digits(check: Check) -> Check:
+    """Numbers as every file has them: what a machine's last bits change is not told."""
+
+    def short(value: float) -> float:
+        return float(f"{value:.6g}")
+
+    return check._replace(
+        training=short(check.training),
+        now=short(check.now),
+        psi=None if check.psi is None else short(check.psi),
+        p=None if check.p is None else short(check.p),
+    )
+
+
 def _plain(value: float | None) -> float | None:
-    """Number as JSON has it: six digits, NaN is null."""
-    return None if value is None or np.isnan(value) else float(f"{value:.6g}")
+    """Number as JSON has it: NaN is null."""
+    return None if value is None or np.isnan(value) else value
