@@ -28,7 +28,12 @@ VERBS = (
 )
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
 PAGES += [["models", verb] for verb in ("list", "show", "compare", "promote", "rollback")]
-PAGES += [["benchmark", "store"], ["benchmark", "reading"], ["benchmark", "compare"]]
+PAGES += [
+    ["benchmark", "store"],
+    ["benchmark", "reading"],
+    ["benchmark", "compare"],
+    ["benchmark", "consumers"],
+]
 
 IMPORTED = """
 import sys

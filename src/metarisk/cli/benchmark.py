@@ -1,4 +1,4 @@
-"""`metarisk benchmark compare | graph | learning | speed | store | reading | score`: how fast and good."""
+"""`metarisk benchmark`: its comparisons, how fast and how well."""
 
 from __future__ import annotations
 
@@ -197,6 +197,36 @@ def graph(
     show_rows(result.verdicts.columns, result.verdicts.to_numpy(dtype=str).tolist())
     facts = {"table": result.table, "figure": result.figure, "parts": f"{len(result.parts)} in {out}"}
     show_facts({**facts, "took": duration(result.wall_s)})
+
+
+@benchmark.command()
+def consumers(
+    bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder that `train` wrote.")],
+    samples: Annotated[
+        list[int] | None, typer.Option(min=1, help="Samples to ask for; repeat it for several numbers.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each measurement; medians are told.")] = 3,
+    out: Out = Path("metarisk-benchmark-consumers"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure what MLflow's ways to a model cost.
+
+    The same samples are scored in memory, through the registered model's pyfunc, and over HTTP by MLflow's
+    own server, which listens on the loopback as long as it lasts.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.jobs.benchmark_consumers import TABLE, Row, benchmark_consumers
+
+    with progress() as on_progress:
+        rows = benchmark_consumers(
+            bundle,
+            out,
+            samples=tuple(samples or (1, 100, 5000)),
+            runs=runs,
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+    _tell(Row._fields, rows, out / TABLE)
 
 
 @benchmark.command()

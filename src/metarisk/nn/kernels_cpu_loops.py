@@ -20,9 +20,9 @@ LANES_OF_A_SAMPLE = (8, 16, 32)  # in a whole step; a width between them is padd
 CACHE_LINE = 64  # bytes
 ROWS_AHEAD = 4  # rows between asking for the place of a sum and writing it
 CHAINS = 4  # sums of a mix that run side by side, each waiting for its own last product only
-# tanh is v P(v^2) / Q(v^2) of v = x / reach, beyond which it is one in single precision. The coefficients, from
-# the power 0 up, were fitted for this file by least squares on the relative error, reweighted until it was
-# level: 6.4e-8 at most.
+# tanh is v P(v^2) / Q(v^2) of v = x / reach, beyond which it is one in single precision. The coefficients,
+# from the power 0 up, were fitted for this file by least squares on the relative error, reweighted until it
+# was level: 6.4e-8 at most.
 TANH_REACH = 9.0
 TANH_ABOVE = (
     8.999999046325684,
@@ -339,7 +339,7 @@ def _step_row(group: int) -> Any:
 
 def _mixed(context: Any, builder: Any, heard: Any, mix: Any, group: int) -> Any:
     """Sum over k of number k of each lane's own sample times row k of the mix."""
-    first = _vector(context, builder, *heard, ir.IntType(64)(0))
+    first = _vector(context, builder, heard[0], heard[1], ir.IntType(64)(0))
     every = _load(builder, first)
     chains: list[Any] = []
     for k in range(group):
@@ -353,7 +353,7 @@ def _mixed(context: Any, builder: Any, heard: Any, mix: Any, group: int) -> Any:
                 ir.Constant(every.type, ir.Undefined),
                 ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes),
             )
-        row = _load(builder, _vector(context, builder, *mix, ir.IntType(64)(k * LANES)))
+        row = _load(builder, _vector(context, builder, mix[0], mix[1], ir.IntType(64)(k * LANES)))
         product = builder.fmul(sent, row, flags=CONTRACT)
         if k < CHAINS:
             chains.append(product)
@@ -402,8 +402,9 @@ def step_tiles(
     first: int,
     step: int,
 ) -> None:
-    """Fill every ``step``-th tile of columns of what moved, (G, N * D) like the source; D is of `LANES_OF_A_SAMPLE`.
+    """Fill every ``step``-th tile of columns of what moved, (G, N * D) like the source.
 
+    D is one of `LANES_OF_A_SAMPLE`.
     ``weight`` is (R, D), ``mix`` (D, D) from what was heard, by row, and ``room`` working memory of
     (G + R + D + 2, LANES).
     """
