@@ -31,7 +31,7 @@ def audited(model: Any, rows: Sequence[int], size: int, folder: Path) -> dict[st
     (folder / "quarantine.tsv").write_text(
         "row\tsample_id\treason\n3\tbad-1\tno number\n9\tbad-2\tno number\n"
     )
-    job.finishing(folder, tally.report(bundle, cohort.provenance, folder, "0" * 64))
+    job.finishing(folder, tally.report(bundle, cohort.provenance, folder, "0" * 64, 0))
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 

@@ -83,7 +83,7 @@ def audited(bundle: ModelBundle, parts: Iterable[tuple[Cohort, pd.DataFrame]]) -
 
 
 def report_of(bundle: ModelBundle, cohort: Cohort, tally: Tally) -> ScoreReport:
-    return tally.report(bundle, cohort.provenance, Path("scores"), "")
+    return tally.report(bundle, cohort.provenance, Path("scores"), "", 0)
 
 
 def rows_of(model: Model, rows: np.ndarray) -> tuple[Cohort, pd.DataFrame]:

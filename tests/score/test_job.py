@@ -22,6 +22,7 @@ import pytest
 from metarisk.data import write_cohort
 from metarisk.data.cohort import Cohort
 from metarisk.errors import InputError, OutputError, StoppedError
+from metarisk.jobs.score import score
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.fingerprint import TrainingIds
 from metarisk.score import Conduct, Hooks, ScoreReport, read_scores, score_stream, score_to, stream_cohort
@@ -213,7 +214,7 @@ def test_two_jobs_of_one_process_do_not_share_a_folder_either(tmp_path: Path) ->
 
 @pytest.mark.parametrize("moment", ["say_ready", "discard"])
 def test_a_kill_around_the_moment_the_result_takes_its_name_is_mended(
-    scored: ScoreReport, tiny_model: Any, samples: Cohort, tmp_path: Path, moment: str
+    tiny_model: Any, samples: Cohort, tmp_path: Path, moment: str
 ) -> None:
     write_cohort(samples, tmp_path / "cohort")
     words = [str(tiny_model.folder), str(tmp_path / "cohort"), str(tmp_path / "out")]
@@ -225,8 +226,10 @@ def test_a_kill_around_the_moment_the_result_takes_its_name_is_mended(
         [sys.executable, "-m", "metarisk", "score", *words[:2], "--out", words[2]], check=False
     )
     assert again.returncode == 0
-    assert bytes_of(tmp_path / "out") == bytes_of(scored.out)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort", "out"]
+    whole = score(str(tiny_model.folder), tmp_path / "cohort", tmp_path / "whole")
+    assert bytes_of(tmp_path / "out") == bytes_of(whole.out)
+    assert {"audit.tsv", "audit.json", "scores.html"} < set(bytes_of(whole.out))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort", "out", "whole"]
 
 
 DIES_AT = """
