@@ -11,9 +11,9 @@ one UPDATE whose WHERE says what the row must still be: a compare-and-swap on SQ
       ^                 |  |---fail-----> failed
       |--- give_back ---|  |---stopped--> cancelled
 
-A worker holds a job until ``lease_until_s`` and renews that while it lives; past it, anyone may claim the job.
+A worker holds a job until ``lease_until_s`` and renews that while it lives; past it, anyone may claim it.
 ``attempt`` counts claims and fences: who lost the lease has an old number, and its updates change no row.
-``deaths`` counts the leases that ran out; at `FATAL` of them the job has failed.
+``deaths`` counts leases that ran out and tries that the machine spoilt; at `FATAL` the job has failed.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class Queue:
             try:
                 self._run(insert(jobs).values(values))
             except IntegrityError:
-                known = None if order.key is None else self._by_key(order.owner, order.key)
+                known = None if order.key is None else self.find_key(order.owner, order.key)
                 if known is None:
                     raise
                 if known.request_sha256 == order.request_sha256:
@@ -180,6 +180,11 @@ class Queue:
         """A job, if it exists and is its owner's; anybody's where ``owner`` is None."""
         asked = [jobs.c.id == job_id] + ([] if owner is None else [jobs.c.owner == owner])
         found = self._select(select(jobs).where(*asked))
+        return found[0] if found else None
+
+    def find_key(self, owner: str, key: str) -> Job | None:
+        """The job that an owner submitted with a key."""
+        found = self._select(select(jobs).where(jobs.c.owner == owner, jobs.c.key == key))
         return found[0] if found else None
 
     def listed(self, *, owner: str, state: str | None = None, limit: int = 100, offset: int = 0) -> list[Job]:
@@ -251,6 +256,20 @@ class Queue:
         }
         return self._swap(update(jobs).where(_held(job)).values(values))
 
+    def retry(self, job: Job, error: MetariskError, *, wait_s: float) -> bool:
+        """Try again later what the machine refused; at the last try the job has failed with that sentence."""
+        last = jobs.c.deaths >= FATAL - 1
+        values = {
+            "state": case((last, FAILED), else_=QUEUED),
+            "ended_s": case((last, now_s()), else_=None),
+            "deaths": jobs.c.deaths + 1,
+            "worker": None,
+            "lease_until_s": None,
+            "not_before_s": now_s() + wait_s,
+            "fault": _fault(error.found, error.expected, error.do),
+        }
+        return self._swap(update(jobs).where(_held(job)).values(values))
+
     def cancel(self, job_id: str) -> Job | None:
         """Cancel a job that waits; ask a worker to stop one that runs. The job as it then stands."""
         waits = and_(jobs.c.id == job_id, jobs.c.state == QUEUED)
@@ -264,6 +283,12 @@ class Queue:
         """Ended jobs whose results have been kept long enough."""
         old = and_(jobs.c.state.in_(ENDED), ~jobs.c.swept, jobs.c.ended_s < now_s() - kept_s)
         return self._select(select(jobs).where(old).order_by(jobs.c.ended_s).limit(100))
+
+    def pinned(self, states: Sequence[str]) -> list[str]:
+        """Models that jobs in these states hold on to."""
+        held = select(jobs.c.pinned).distinct().where(jobs.c.state.in_(states), jobs.c.pinned.is_not(None))
+        with told(), self.engine.connect() as connection:
+            return [str(pinned) for pinned in connection.execute(held).scalars()]
 
     def mark_swept(self, job: Job) -> None:
         """Note that a job's files are gone; its row stays, for the counts and for its key."""
@@ -289,10 +314,6 @@ class Queue:
     def _end(self, job: Job, state: str, values: Mapping[str, Any]) -> bool:
         ended = {"state": state, "ended_s": now_s(), "lease_until_s": None, **values}
         return self._swap(update(jobs).where(_held(job)).values(ended))
-
-    def _by_key(self, owner: str, key: str) -> Job | None:
-        found = self._select(select(jobs).where(jobs.c.owner == owner, jobs.c.key == key))
-        return found[0] if found else None
 
     def _select(self, query: Any) -> list[Job]:
         with told(), self.engine.connect() as connection:
