@@ -24,9 +24,13 @@ VERBS = (
     "fetch",
     "topology",
     "benchmark",
+    "serve",
+    "work",
+    "watch",
 )
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
 PAGES += [["benchmark", "store"], ["benchmark", "reading"], ["benchmark", "compare"]]
+PAGES += [["serve", "token"], ["serve", "token", "add"]]
 
 IMPORTED = """
 import sys
