@@ -6,12 +6,18 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
+import yaml
 from sqlalchemy import create_engine, text
 
 POSTGRES_BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
@@ -76,8 +82,6 @@ def _another_user() -> list[str]:
 
 
 def _wait_for(port: int) -> None:
-    import time
-
     for _ in range(300):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -104,3 +108,116 @@ def database_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
                 continue
     engine.dispose()
     return f"{server}/{name}"
+
+
+@dataclass
+class Service:
+    """A service on loopback: its settings, its server, its workers."""
+
+    folder: Path
+    url: str
+    config: Path
+    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        """Folder below which paths may be submitted."""
+        return self.folder / "root"
+
+    def process(self, *words: str, log: str = "log") -> subprocess.Popen[bytes]:
+        """A real `metarisk` process; its lines go to a file of the service's folder."""
+        with (self.folder / log).open("ab") as stream:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "metarisk", *words], env=ENVIRONMENT, stdout=stream, stderr=stream
+            )
+        self.children.append(child)
+        return child
+
+    def serve(self) -> None:
+        """Start the server and wait until it answers."""
+        child = self.process("serve", "--config", str(self.config), "--port", self.url.rpartition(":")[2])
+        for _ in range(300):
+            assert child.poll() is None, self.log()
+            try:
+                if httpx.get(f"{self.url}/healthz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
+        pytest.fail("the server did not answer in 30 s")
+
+    def work(self, *words: str) -> subprocess.Popen[bytes]:
+        """Start a worker."""
+        return self.process("work", "--config", str(self.config), *words)
+
+    def work_until_empty(self) -> None:
+        """Do all jobs that wait."""
+        assert self.work("--until-empty").wait(timeout=120) == 0, self.log()
+
+    def set(self, **keys: Any) -> None:
+        """Change settings; processes that start from now on read them."""
+        self.config.write_text(yaml.safe_dump({**yaml.safe_load(self.config.read_text()), **keys}))
+
+    def log(self) -> str:
+        """Every line of every process."""
+        return (self.folder / "log").read_text()
+
+    def wait(self, job: str, *states: str, seconds: float = 60.0) -> dict[str, Any]:
+        """The job once it is in one of these states."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            answer: dict[str, Any] = httpx.get(f"{self.url}/v1/jobs/{job}").json()
+            if answer["state"] in states:
+                return answer
+            time.sleep(0.02)
+        pytest.fail(f"the job is {answer['state']}: {self.log()}")
+
+    def submit(self, path: str, **options: Any) -> str:
+        """Id of a new job over samples below the root."""
+        answer = httpx.post(f"{self.url}/v1/jobs", json={"path": path}, **options)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def result(self, job: str) -> dict[str, bytes]:
+        """Every file of a job's result."""
+        folder = self.folder / "data" / "jobs" / job / "result"
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for child in self.children:
+            if child.poll() is None:
+                child.kill()
+                child.wait()
+
+
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    "OMP_NUM_THREADS": "1",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
+
+def write_samples(path: Path, count: int, prefix: str = "S") -> Path:
+    """A table of samples with an age each."""
+    rows = "".join(f"{prefix}{row:05d}\t{40 + row % 45}.5\n" for row in range(count))
+    path.write_text(f"sample_id\tage_years\n{rows}")
+    return path
+
+
+def make_service(folder: Path, model: Path | str, **keys: Any) -> Service:
+    """A service that has not been started."""
+    (folder / "root").mkdir()
+    config = folder / "service.yaml"
+    settings = {"data": "data", "models": {"small": str(model)}, "roots": ["root"], "poll_s": 0.1, **keys}
+    config.write_text(yaml.safe_dump(settings))
+    return Service(folder, f"http://127.0.0.1:{free_port()}", config)
+
+
+@pytest.fixture
+def service(tiny_model: Any, tmp_path: Path) -> Iterator[Service]:
+    """A service with a server, and no worker yet."""
+    made = make_service(tmp_path, tiny_model.folder, lease_s=2.0)
+    made.serve()
+    yield made
+    made.end()

@@ -76,6 +76,14 @@ class WarmModels:
                 _log.info("model %s: version %s is in memory", name, now.version)
             return held[1]
 
+    def preload(self) -> None:
+        """Bring the default model into memory, so that the first small request does not wait for it."""
+        name, _ = self._settings.model(None)
+        try:
+            self.bundle(name)
+        except MetariskError as error:
+            _log.warning("model %s: not in memory yet (%s)", name, type(error).__name__)
+
     def _resolution(self, name: str) -> Resolution:
         from metarisk.tracking.registry import resolve
 

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import json
 import logging
+import threading
 from typing import Any
 
 import h11
@@ -55,6 +56,7 @@ def serve(settings: Settings, *, host: str = "127.0.0.1", port: int = 8000) -> N
         timeout_keep_alive=5,
         timeout_graceful_shutdown=30,
     )
+    threading.Thread(target=app.state.warm.preload, daemon=True).start()
     _log.info("listening on http://%s:%d", host, port)
     uvicorn.Server(config).run()
     engine.dispose()
