@@ -20,6 +20,11 @@ import pytest
 import yaml
 from sqlalchemy import create_engine, text
 
+from metarisk.service.database import open_database
+from metarisk.service.queue import Queue
+from metarisk.service.settings import load_settings
+from metarisk.service.worker import Worker
+
 POSTGRES_BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
 
 
@@ -149,9 +154,12 @@ class Service:
         """Start a worker."""
         return self.process("work", "--config", str(self.config), *words)
 
-    def work_until_empty(self) -> None:
-        """Do all jobs that wait."""
-        assert self.work("--until-empty").wait(timeout=120) == 0, self.log()
+    def work_here(self) -> None:
+        """Do all jobs that wait in this process, which has torch in memory already."""
+        settings = load_settings(self.config, {})
+        engine = open_database(settings.database_uri)
+        Worker(settings, Queue(engine, lease_s=settings.lease_s)).run(until_empty=True)
+        engine.dispose()
 
     def set(self, **keys: Any) -> None:
         """Change settings; processes that start from now on read them."""
