@@ -87,11 +87,12 @@ class Desk:
 
     def submit_taken(self, path: Path, model: str | None, asker: Asker) -> Submitted:
         """Submit what a watched folder took; an archive is unpacked into the job's folder."""
+        root = path.parent.resolve()
+        place = Place(root / path.name, root)  # the entry itself may be a link, so it is not followed here
+        check_inside(place)
         if path.is_file() and path.name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
             with path.open("rb") as stream:
                 return self.submit_upload(stream, path.name, model, asker)
-        place = Place(path.resolve(), path.resolve().parent)
-        check_inside(place)
         return self._submit(("path", path.name, str(place.path)), place, model, asker)
 
     def _submit(
