@@ -177,7 +177,7 @@ class Service:
             if answer["state"] in states:
                 return answer
             time.sleep(0.02)
-        pytest.fail(f"the job is {answer['state']}: {self.log()}")
+        pytest.fail(f"the job is {answer['state']}: {self.log()[-2000:]}")
 
     def submit(self, path: str, **options: Any) -> str:
         """Id of a new job over samples below the root."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
+from metarisk.schema.scores import COLUMNS, DTYPES
 from metarisk.service.queue import Job
 
 State = Literal["queued", "running", "done", "failed", "cancelled"]
@@ -137,25 +138,12 @@ class ScoreRequest(BaseModel):
     model: str | None = Field(default=None, max_length=200)
 
 
-class ScoreRow(BaseModel):
-    """One answer; ``probability`` is higher for worse, for ``response`` for better."""
-
-    sample_id: str
-    task: str
-    target: str
-    horizon_days: float | None
-    probability: float | None
-    lower: float | None
-    upper: float | None
-    conformal_set: str
-    free_until_days: float | None
-    graph_share: float | None
-    flags: str
-    model_name: str
-    model_version: str
-    bundle_sha256: str
-    topology_sha256: str
-    input_sha256: str
+_COLUMNS: dict[str, Any] = {name: (float | None if name in DTYPES else str, ...) for name in COLUMNS}
+ScoreRow = create_model(
+    "ScoreRow",
+    __doc__="One answer; ``probability`` is higher for worse, for ``response`` for better.",
+    **_COLUMNS,
+)
 
 
 class ScoreAnswer(BaseModel):
