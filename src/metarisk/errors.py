@@ -5,7 +5,8 @@
     MetariskError
     |-- ConfigError        a configuration that cannot be run
     |-- InputError         a file or table that is not what it must be
-    |   `-- InvalidStudyError a study with findings; all of them are in ``findings``
+    |   |-- InvalidStudyError a study with findings; all of them are in ``findings``
+    |   `-- LimitError     larger than what may be taken
     |-- TopologyError      a circuit, an edge or a topology file that cannot be used
     |-- BundleError        a model bundle that is partial, altered, or of another format
     |-- RegistryError      a model name, alias or tracking store that cannot be resolved
@@ -58,6 +59,10 @@ class InvalidStudyError(InputError):
     def __init__(self, found: str, *, expected: str = "", do: str, findings: Sequence[object] = ()) -> None:
         super().__init__(found, expected=expected, do=do)
         self.findings = tuple(findings)
+
+
+class LimitError(InputError):
+    """An input larger than what may be taken, packed or unpacked."""
 
 
 class TopologyError(MetariskError):

@@ -25,6 +25,9 @@ VERBS = (
     "models",
     "topology",
     "benchmark",
+    "serve",
+    "work",
+    "watch",
 )
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
 PAGES += [["models", verb] for verb in ("list", "show", "compare", "promote", "rollback")]
@@ -34,6 +37,7 @@ PAGES += [
     ["benchmark", "compare"],
     ["benchmark", "consumers"],
 ]
+PAGES += [["serve", "token"], ["serve", "token", "add"]]
 
 IMPORTED = """
 import sys

@@ -22,6 +22,7 @@ from metarisk.cli.quickstart import quickstart
 from metarisk.cli.refusal import REFUSED, tell_refusal, warning_line
 from metarisk.cli.score import score
 from metarisk.cli.search import search
+from metarisk.cli.service import serve, watch, work
 from metarisk.cli.topology import topology
 from metarisk.cli.train import train
 from metarisk.cli.validate import validate
@@ -38,6 +39,9 @@ app = typer.Typer(
 for verb in (quickstart, pretrain, train, search, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
 app.add_typer(models, name="models")
+app.command()(work)
+app.command()(watch)
+app.add_typer(serve, name="serve")
 app.add_typer(topology, name="topology")
 app.add_typer(benchmark, name="benchmark")
 

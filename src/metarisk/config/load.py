@@ -35,6 +35,11 @@ def load_study_file(path: Path) -> StudyFile:
     return _load(path, StudyFile)
 
 
+def load_section(path: Path, kind: type[SectionT]) -> SectionT:
+    """Read a file whose keys are those of a section; raises `ConfigError` like `load_experiment`."""
+    return _load(path, kind)
+
+
 def _load(path: Path, kind: type[SectionT]) -> SectionT:
     tree = _read_yaml(path)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from metarisk.errors import InputError
+from metarisk.errors import InputError, LimitError
 from metarisk.transfer.limits import UnpackLimits
 from metarisk.transfer.names import as_one_name
 
@@ -36,7 +36,7 @@ class Budget:
         self._members = 0
 
     def add_bytes(self, count: int) -> None:
-        """Count bytes; raises `InputError` past the size or the ratio."""
+        """Count bytes; raises `LimitError` past the size or the ratio."""
         self.unpacked_bytes += count
         self.check_size(self.unpacked_bytes)
         if self.unpacked_bytes <= self._limits.ratio_from_bytes:
@@ -47,12 +47,12 @@ class Budget:
             )
 
     def check_size(self, size: int) -> None:
-        """Raise `InputError` if so many bytes are too many."""
+        """Raise `LimitError` if so many bytes are too many."""
         if size > self._limits.size_bytes:
             raise self._refusal(f"unpacks to more than {self._limits.size_bytes} bytes")
 
     def add_member(self) -> None:
-        """Count a member of any kind; raises `InputError` past the number."""
+        """Count a member of any kind; raises `LimitError` past the number."""
         self._members += 1
         if self._members > self._limits.members:
             raise self._refusal(f"has more than {self._limits.members} members")
@@ -67,11 +67,11 @@ class Budget:
     def _note(self, path: PurePosixPath, *, folder: bool) -> None:
         name = as_one_name(path)
         if name in self._seen and not (folder and self._seen[name]):
-            raise self._refusal(f"has two members of the name {str(path)!r}")
+            raise self._refusal(f"has two members of the name {str(path)!r}", InputError)
         self._seen[name] = folder
 
-    def _refusal(self, fault: str) -> InputError:
-        return InputError(
+    def _refusal(self, fault: str, kind: type[InputError] = LimitError) -> InputError:
+        return kind(
             f"{self.name} {fault}",
             do="Nothing was unpacked. Do not trust this archive; ask where it came from.",
         )
