@@ -45,12 +45,12 @@ def test_a_folder_without_a_manifest_holds_no_scores(tmp_path: Path) -> None:
 def test_scores_of_a_newer_format_are_refused(copied: Path) -> None:
     path = copied / "scores.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "format_version": 9}))
-    with pytest.raises(InputError, match=r"format version 9; expected version 2. Read it with the metarisk"):
+    with pytest.raises(InputError, match=r"format version 9; expected version 3. Read it with the metarisk"):
         read_scores(copied)
 
 
 def test_a_manifest_of_another_table_is_noticed(copied: Path) -> None:
     path = copied / "scores.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "rows": 5}))
-    with pytest.raises(InputError, match=r"expected 5 rows and 16 columns"):
+    with pytest.raises(InputError, match=r"expected 5 rows and 17 columns"):
         read_scores(copied)
