@@ -17,7 +17,7 @@ from metarisk.features.batch import Batch
 from metarisk.features.transform import FeatureTransform
 from metarisk.models.reference import FAR, Reference, Tail
 from metarisk.models.reference_file import arrays_of_reference, reference_of, tree_of_reference
-from metarisk.models.reference_fitting import fit_blocks
+from metarisk.models.reference_fitting import fit_blocks, tail_of
 from metarisk.models.scoring import score_cohort
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import Assay
@@ -158,9 +158,7 @@ def test_a_sample_is_flagged_where_and_only_where_its_p_value_is_small(model: Fi
 
 def test_a_tail_gives_the_share_of_patients_at_least_as_strange_and_never_less() -> None:
     strange = np.round(np.random.default_rng(0).gamma(2.0, size=700), 6)
-    from metarisk.models.reference_fitting import _tail
-
-    tail = _tail(strange)
+    tail = tail_of(strange)
     asked = np.array([0.0, *np.quantile(strange, [0.1, 0.5, 0.9, 0.95, 0.99]), strange.max() + 1, np.nan])
     exact = np.array([(1 + (strange >= value).sum()) / 701 for value in asked])
     found = tail.p_values(asked)
@@ -263,3 +261,16 @@ def test_the_summary_has_no_cell_of_few_patients(small: Any) -> None:
 
 def test_a_tail_of_one_value_says_no_more_than_it_knows() -> None:
     np.testing.assert_array_equal(Tail(9, (0,), (2.0,)).p_values(np.array([1.0, 2.0, 2.1])), [1, 1, 0.1])
+
+
+def test_a_block_with_a_long_tail_does_not_hide_the_others(model: Fitted) -> None:
+    """A handful of patients with a fusion are hundreds of times as strange as the median one."""
+    rng = np.random.default_rng(0)
+    long, short = tail_of(np.exp(3 * rng.standard_normal(500))), tail_of(np.abs(rng.standard_normal(500)))
+    ordinary_of_long = long.surprise(np.array([long.values[len(long.values) // 2]]))
+    assert short.surprise(np.array([6.0]))[0] > ordinary_of_long[0]
+    far = np.array([5.0, 6.0, 60.0])
+    assert (np.diff(short.surprise(far)) > 0).all()
+    assert (np.diff(short.p_values(far)) == 0).all()
+    rising = np.sort(np.exp(3 * rng.standard_normal(200)))
+    assert (np.diff(long.surprise(rising)) >= 0).all()

@@ -3,11 +3,12 @@
 A *block* is what goes missing together: the clinic, or one assay. Its *strangeness* for a sample is the
 largest of three deviations from the median training patient: further within the patients' own directions,
 further outside of them, or nearer to their mean than patients are (values that were imputed, or are in
-another unit). A sample's is the largest over its measured blocks, and its p-value the share of training
-patients, with the same blocks measured, that are at least as strange: (1 + number) / (1 + patients) (Vovk,
-Gammerman and Shafer, Algorithmic learning in a random world, 2005). The patients' strangeness was measured on
-spaces that were fitted without them (`metarisk.models.reference_fitting`). No patient's value is kept, only
-quantiles of strangeness, rounded up.
+another unit). Strangeness has a longer tail in one block than in another, so blocks are compared by
+*surprise*, minus the log of the share of patients that are as strange. A sample's is the largest over its
+measured blocks, and its p-value the share of training patients, with the same blocks measured, whose is at
+least as large: (1 + number) / (1 + patients) (Vovk, Gammerman and Shafer, Algorithmic learning in a random
+world, 2005). The patients' strangeness was measured on spaces that were fitted without them
+(`metarisk.models.reference_fitting`). No patient's value is kept, only quantiles of strangeness, rounded up.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ CLINICAL = "clinical"
 # A sample less likely than this among patients like the training's is flagged, once for each of its blocks.
 FAR = 0.01
 DECIMALS = 6
+KNEE = 10
 
 
 class Spread(NamedTuple):
@@ -95,17 +97,37 @@ class Tail:
         How many of them are stranger than the value, descending.
     values
         Ascending, rounded up.
+    knee, excess
+        Value that `KNEE` of them exceed, and by how much they do on average.
     """
 
     n: int
     counts: tuple[int, ...]
     values: tuple[float, ...]
+    knee: float = np.inf
+    excess: float = 1.0
 
     def p_values(self, strange: DoubleArray) -> DoubleArray:
         """Share of patients at least as strange, never too small, shape (N,); NaN stays NaN."""
-        shares = (1.0 + np.array([self.n, *self.counts])) / (1.0 + self.n)
+        return self._read(np.minimum(self._shares, 1.0), strange)
+
+    def surprise(self, strange: DoubleArray) -> DoubleArray:
+        """Minus the log of that share, shape (N,); NaN stays NaN.
+
+        Among the last `KNEE` patients it goes on as an exponential tail would, so that neither a single
+        patient nor the number of patients decides how far two very strange samples are apart.
+        """
+        steps = -np.log(np.clip(self._shares, (1.0 + KNEE) / (1.0 + self.n), 1.0))
+        return self._read(steps, strange) + np.maximum(strange - self.knee, 0.0) / self.excess
+
+    @property
+    def _shares(self) -> DoubleArray:
+        return np.asarray((1.0 + np.array([self.n, *self.counts])) / (1.0 + self.n))
+
+    def _read(self, table: DoubleArray, strange: DoubleArray) -> DoubleArray:
+        """Entry of a table by how many of the values lie below."""
         below = np.searchsorted(np.array(self.values), np.nan_to_num(strange), side="left")
-        return np.where(np.isnan(strange), np.nan, np.minimum(shares[below], 1.0))
+        return np.where(np.isnan(strange), np.nan, table[below])
 
 
 class Judged(NamedTuple):
@@ -133,8 +155,8 @@ class Reference:
     blocks
         By name: ``clinical``, or an assay.
     tails
-        Names of blocks, joined by ``+`` in the order of `blocks` -> strangeness of the patients who have all
-        of them; one for each block and for the sets that training patients commonly have.
+        Names of blocks, joined by ``+`` in the order of `blocks` -> largest surprise of the patients who have
+        all of them, for the sets that training patients commonly have; of a block alone its strangeness.
     summary
         Distributions of single columns and answers.
     """
@@ -145,41 +167,37 @@ class Reference:
 
     def judge(self, batch: Batch) -> Judged:
         """p-value of each sample, and the blocks that make it small; a row's do not depend on other rows."""
-        names = tuple(self.blocks)
+        p = np.full(len(batch), np.nan)
+        if not self.blocks:
+            return Judged(p, {})
         strange = {
             name: block.strangeness(*columns_of(batch, name, block.columns))
             for name, block in self.blocks.items()
         }
         own = {name: self.tails[name].p_values(values) for name, values in strange.items()}
-        p = np.full(len(batch), np.nan)
-        if not names:
-            return Judged(p, {})
-        table, single = np.stack(list(strange.values())), np.stack(list(own.values()))  # (blocks, N) each
-        patterns, pattern_of = np.unique(~np.isnan(table), axis=1, return_inverse=True)
+        surprise = np.stack([self.tails[name].surprise(values) for name, values in strange.items()])
+        single = np.stack(list(own.values()))  # (blocks, N), like the surprise
+        patterns, pattern_of = np.unique(~np.isnan(surprise), axis=1, return_inverse=True)
         for number, pattern in enumerate(patterns.T):
             rows = np.flatnonzero(pattern_of.reshape(-1) == number)
             if pattern.any():
-                p[rows] = self._joint(names, pattern, table[:, rows], single[:, rows])
-        most = np.nan_to_num(table, nan=-np.inf).max(axis=0)
+                p[rows] = self._joint(pattern, surprise[:, rows], single[:, rows])
+        most = np.nan_to_num(surprise, nan=-np.inf).max(axis=0)
         is_far = np.nan_to_num(p, nan=1.0) < FAR
-        return Judged(
-            p,
-            {
-                name: is_far & ((np.nan_to_num(own[name], nan=1.0) < FAR) | (strange[name] == most))
-                for name in names
-            },
-        )
+        far = {
+            name: is_far & ((np.nan_to_num(own[name], nan=1.0) < FAR) | (values == most))
+            for name, values in zip(self.blocks, surprise, strict=True)
+        }
+        return Judged(p, far)
 
-    def _joint(
-        self, names: tuple[str, ...], pattern: BoolArray, strange: DoubleArray, own: DoubleArray
-    ) -> DoubleArray:
+    def _joint(self, pattern: BoolArray, surprise: DoubleArray, own: DoubleArray) -> DoubleArray:
         """p-value of samples that have the same blocks, from those of all columns (blocks, n) to (n,).
 
         Where too few training patients had these blocks, Bonferroni's bound over them.
         """
-        tail = self.tails.get("+".join(name for name, has in zip(names, pattern, strict=True) if has))
-        if tail is not None:
-            return tail.p_values(strange[pattern].max(axis=0))
+        tail = self.tails.get("+".join(name for name, has in zip(self.blocks, pattern, strict=True) if has))
+        if tail is not None and pattern.sum() > 1:
+            return tail.p_values(np.round(surprise[pattern].max(axis=0), DECIMALS))
         return np.asarray(np.minimum(own[pattern].min(axis=0) * pattern.sum(), 1.0))
 
 

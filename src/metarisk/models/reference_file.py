@@ -20,7 +20,13 @@ def tree_of_reference(reference: Reference) -> dict[str, Any]:
     return {
         "spreads": {name: block.spread._asdict() for name, block in reference.blocks.items()},
         "tails": {
-            name: {"n": tail.n, "counts": tail.counts, "values": tail.values}
+            name: {
+                "n": tail.n,
+                "counts": tail.counts,
+                "values": tail.values,
+                "knee": tail.knee,
+                "excess": tail.excess,
+            }
             for name, tail in reference.tails.items()
         },
         "patients": reference.summary.patients,
@@ -58,7 +64,7 @@ def reference_of(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
         for name, spread in tree["spreads"].items()
     }
     tails = {
-        name: Tail(tail["n"], tuple(tail["counts"]), tuple(tail["values"]))
+        name: Tail(tail["n"], tuple(tail["counts"]), tuple(tail["values"]), tail["knee"], tail["excess"])
         for name, tail in tree["tails"].items()
     }
     told = tuple(

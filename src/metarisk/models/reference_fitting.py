@@ -18,7 +18,7 @@ from metarisk.models.calibration import Calibration
 from metarisk.models.conformal import EVER, Asked, DoubleArray
 from metarisk.models.ensemble import Ensemble
 from metarisk.models.factor_space import MOST_COLUMNS, Distances, FactorSpace, fit_space
-from metarisk.models.reference import CLINICAL, Block, Reference, Spread, Tail, columns_of
+from metarisk.models.reference import CLINICAL, DECIMALS, KNEE, Block, Reference, Spread, Tail, columns_of
 from metarisk.models.risk import Risks, by_fold, risks
 from metarisk.models.set_fitting import HeldOutSamples
 from metarisk.models.set_reading import SetReader
@@ -165,31 +165,34 @@ def _spread(within: DoubleArray, outside: DoubleArray) -> Spread:
 
 
 def _tails(strange: Mapping[str, DoubleArray]) -> dict[str, Tail]:
-    """Tail of each block, and of each set of blocks that enough patients have."""
+    """Tail of each block's strangeness, and of the surprise in sets of blocks that enough patients have."""
+    tails = {name: tail_of(values[~np.isnan(values)]) for name, values in strange.items()}
     if not strange:
-        return {}
-    names, table = list(strange), np.stack(list(strange.values()))  # (blocks, N)
-    has = ~np.isnan(table)
+        return tails
+    surprise = np.stack([tails[name].surprise(values) for name, values in strange.items()])  # (blocks, N)
+    has = ~np.isnan(surprise)
     common = Counter(map(tuple, has.T.tolist()))
-    sets = [pattern for pattern, n in common.most_common(MOST_SETS) if n >= LEAST_CELL and any(pattern)]
-    singles = [tuple(at == place for at in range(len(names))) for place in range(len(names))]
-    tails = {}
-    for pattern in dict.fromkeys([*singles, *sorted(sets)]):
+    sets = sorted(pattern for pattern, n in common.most_common(MOST_SETS) if n >= LEAST_CELL)
+    for pattern in sets:
         chosen = np.array(pattern, dtype=bool)
-        theirs = table[chosen][:, has[chosen].all(axis=0)].max(axis=0)
-        if len(theirs) >= FEWEST_PATIENTS:
-            tails["+".join(name for name, kept in zip(names, pattern, strict=True) if kept)] = _tail(theirs)
+        theirs = surprise[chosen][:, has[chosen].all(axis=0)]
+        if chosen.sum() > 1 and theirs.shape[1] >= FEWEST_PATIENTS:
+            name = "+".join(name for name, kept in zip(strange, pattern, strict=True) if kept)
+            tails[name] = tail_of(np.round(theirs.max(axis=0), DECIMALS))
     return tails
 
 
-def _tail(strange: DoubleArray) -> Tail:
+def tail_of(strange: DoubleArray) -> Tail:
     """Values that so many patients exceed: every small number, then as many steps as tell p-values apart."""
     n, falling = len(strange), np.sort(strange)[::-1]
     steps = np.geomspace(1, n - 1, STEPS).astype(int).tolist()
-    counts = sorted({*range(min(SMALL_COUNTS, n)), *steps}, reverse=True)
     factor = 10.0**TAIL_DECIMALS
-    values = np.ceil(falling[counts] * factor) / factor
-    return Tail(n, tuple(counts), tuple(values.tolist()))
+    fewest: dict[float, int] = {}  # of equal values the last, which the fewest patients exceed
+    for count in sorted({*range(min(SMALL_COUNTS, n)), *steps}, reverse=True):
+        fewest[float(np.ceil(falling[count] * factor) / factor)] = count
+    knee = float(np.ceil(falling[min(KNEE, n - 1)] * factor) / factor)
+    excess = max(float(np.maximum(falling[:KNEE] - knee, 0.0).mean()), LEAST_SPREAD)
+    return Tail(n, tuple(fewest.values()), tuple(fewest), knee, round(excess, TAIL_DECIMALS))
 
 
 def _summary(
