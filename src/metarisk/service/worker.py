@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -119,7 +118,7 @@ class Worker:
         if heart.lost:
             return "lease lost"
         if heart.cancelled:
-            shutil.rmtree(self._folder.result(job.id), ignore_errors=True)
+            self._folder.drop_result(job.id)
             return "cancelled" if self._queue.stopped(job) else "lease lost"
         counts = whole_result(self._folder.result(job.id))
         if counts is not None:
@@ -138,7 +137,10 @@ class Worker:
             error = ResourceError(
                 "the scoring code met an error that it should not", do="Report it with the job's id."
             )
-        return "failed" if self._queue.fail(job, error) else "lease lost"
+        if not self._queue.fail(job, error):
+            return "lease lost"
+        self._folder.drop_result(job.id)
+        return "failed"
 
     def _look_after(self) -> None:
         """What some worker must do now and then: the day's schedules, results past their time."""
