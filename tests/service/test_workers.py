@@ -103,7 +103,7 @@ def test_a_running_job_is_cancelled_and_leaves_no_scores(service: Service) -> No
     asked = httpx.delete(f"{service.url}/v1/jobs/{job}").json()
     assert (asked["state"], asked["cancel_asked"]) == ("running", True)
     service.wait(job, "cancelled", seconds=120)
-    assert not (service.folder / "data" / "jobs" / job / "result").exists()
+    assert not list((service.folder / "data" / "jobs" / job).glob("result*"))
     assert httpx.get(f"{service.url}/v1/jobs/{job}/scores").status_code == 409
 
 

@@ -22,6 +22,7 @@ class DataFolder:
 
         jobs/<id>/input/    what was uploaded
         jobs/<id>/result/   what `metarisk score` made; it stands there only when it is whole
+    jobs/<id>/result.*  what it has made so far, by which the next worker goes on
         models/<sha256>/    bundle folders, copied when a job pins one
     """
 
@@ -58,6 +59,11 @@ class DataFolder:
     def result(self, job_id: str) -> Path:
         """The scores of a job."""
         return self.job(job_id) / "result"
+
+    def drop_result(self, job_id: str) -> None:
+        """Remove what a job made so far, whole or not; its input stays."""
+        for path in self.job(job_id).glob("result*"):
+            shutil.rmtree(path, ignore_errors=True)
 
     def drop(self, job_id: str) -> None:
         """Remove a job's files."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import socket
 import threading
@@ -14,7 +13,6 @@ from types import FrameType
 from uuid import uuid4
 
 from metarisk.errors import MetariskError, OutputError, RegistryError, ResourceError
-from metarisk.score.unfinished import unfinished_of
 from metarisk.service.folders import DataFolder
 from metarisk.service.heart import Heart
 from metarisk.service.pinning import pin_model
@@ -120,9 +118,7 @@ class Worker:
         if heart.lost:
             return "lease lost"
         if heart.cancelled:
-            result = self._folder.result(job.id)
-            for folder in (result, unfinished_of(result)):
-                shutil.rmtree(folder, ignore_errors=True)
+            self._folder.drop_result(job.id)
             return "cancelled" if self._queue.stopped(job) else "lease lost"
         counts = whole_result(self._folder.result(job.id))
         if counts is not None:
@@ -141,7 +137,10 @@ class Worker:
             error = ResourceError(
                 "the scoring code met an error that it should not", do="Report it with the job's id."
             )
-        return "failed" if self._queue.fail(job, error) else "lease lost"
+        if not self._queue.fail(job, error):
+            return "lease lost"
+        self._folder.drop_result(job.id)
+        return "failed"
 
     def _look_after(self) -> None:
         """What some worker must do now and then: the day's schedules, results past their time."""
