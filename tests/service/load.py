@@ -141,7 +141,9 @@ def _wrong(service: Service, expected: dict[str, str]) -> int:
     for job in httpx.get(f"{service.url}/v1/jobs?limit=500", timeout=60).json()["jobs"]:
         fetched = httpx.get(f"{service.url}/v1/jobs/{job['id']}/scores", timeout=60)
         samples = (job["counts"] or {}).get("samples")
-        wrong += hashlib.sha256(fetched.content).hexdigest() != sizes.get(samples)
+        if hashlib.sha256(fetched.content).hexdigest() != sizes.get(samples):
+            wrong += 1
+            print(f"{job['id']}: {job['state']}, {fetched.status_code}, {job['tries']} tries, {job['error']}")
     return wrong
 
 
