@@ -110,9 +110,11 @@ def _submit(service: Service, number: int, name: str) -> list[int]:
 
 
 def _kill(service: Service, workers: list[subprocess.Popen[bytes]], draw: random.Random, kills: int) -> None:
-    """Kill a worker that is at work, and start another in its place; a job is killed under at most twice."""
+    """Kill a worker that is at work, and start another in its place; a job loses two at most."""
     for _ in range(kills):
         time.sleep(draw.uniform(4.0, 8.0))
+        while any(job["tries"] > 2 for job in _jobs(service, "running")):
+            time.sleep(0.2)
         at = draw.randrange(len(workers))
         workers[at].kill()
         workers[at].wait()
@@ -122,14 +124,16 @@ def _kill(service: Service, workers: list[subprocess.Popen[bytes]], draw: random
 def _wait(service: Service, until_s: float) -> int:
     """Jobs that had not ended in time."""
     while True:
-        left = [
-            job
-            for state in ("queued", "running")
-            for job in httpx.get(f"{service.url}/v1/jobs?limit=500&state={state}", timeout=60).json()["jobs"]
-        ]
+        left = _jobs(service, "queued") + _jobs(service, "running")
         if not left or time.monotonic() > until_s:
             return len(left)
         time.sleep(0.5)
+
+
+def _jobs(service: Service, state: str) -> list[dict[str, Any]]:
+    answer = httpx.get(f"{service.url}/v1/jobs?limit=500&state={state}", timeout=60)
+    jobs: list[dict[str, Any]] = answer.json()["jobs"]
+    return jobs
 
 
 def _wrong(service: Service, expected: dict[str, str]) -> int:
@@ -141,7 +145,9 @@ def _wrong(service: Service, expected: dict[str, str]) -> int:
     for job in httpx.get(f"{service.url}/v1/jobs?limit=500", timeout=60).json()["jobs"]:
         fetched = httpx.get(f"{service.url}/v1/jobs/{job['id']}/scores", timeout=60)
         samples = (job["counts"] or {}).get("samples")
-        wrong += hashlib.sha256(fetched.content).hexdigest() != sizes.get(samples)
+        if hashlib.sha256(fetched.content).hexdigest() != sizes.get(samples):
+            wrong += 1
+            print(f"{job['id']}: {job['state']}, {fetched.status_code}, {job['tries']} tries, {job['error']}")
     return wrong
 
 
