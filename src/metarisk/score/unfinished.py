@@ -41,7 +41,7 @@ def held(folder: Path) -> Iterator[None]:
         If another process holds it.
     """
     with _locked(folder) as lock:
-        lock.truncate()
+        lock.truncate(0)
         lock.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         lock.flush()
         yield
