@@ -27,6 +27,7 @@ VERBS = (
 )
 PAGES = [[], *([verb] for verb in VERBS), ["topology", "show"], ["topology", "summary"], ["topology", "diff"]]
 PAGES += [["benchmark", "store"], ["benchmark", "reading"], ["benchmark", "compare"]]
+PAGES += [["benchmark", "speed"], ["benchmark", "score-speed"]]
 
 IMPORTED = """
 import sys

@@ -1,4 +1,4 @@
-"""`metarisk benchmark compare | graph | learning | speed | score-speed | store | reading`: how fast, and how well."""
+"""`metarisk benchmark compare | graph | learning | speed | score-speed | store | reading`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from metarisk.config import Experiment
@@ -24,9 +23,7 @@ TRAINING_SAMPLES = 200
 GENES_A_PATHWAY = 40
 
 
-def made_model(
-    genes: int, edges: int, width: int, samples: int, seed: int
-) -> tuple[ModelBundle, Cohort]:
+def made_model(genes: int, edges: int, width: int, samples: int, seed: int) -> tuple[ModelBundle, Cohort]:
     """Model of two members, one step over identities and one over states, and new samples to score.
 
     The topology is random, the tumours are simulated upon it (`metarisk.simulate`: mutations, copy number,
@@ -106,7 +103,7 @@ class _DenseEdges(nn.Module):
 
 
 def with_dense_edges(bundle: ModelBundle) -> ModelBundle:
-    """The same model with every step of message passing over dense edges (N, E, D), its weights drawn anew."""
+    """The same model with every step of message passing over dense edges (N, E, D), their weights new."""
     ensemble = deepcopy(bundle.ensemble)
     ours = [
         (parent, name)

@@ -1,4 +1,4 @@
-"""`metarisk benchmark score-speed`: scoring with our network and with dense edges in it, and a first score."""
+"""`metarisk benchmark score-speed`: scoring with our layer and with dense edges, and a first score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metarisk.jobs.benchmark_process import OnProgress, Tell, in_own_process
 from metarisk.jobs.benchmark_table import as_table
 
 if TYPE_CHECKING:
-    from metarisk.models.bundle import ModelBundle
+    pass
 
 TABLE = "score_speed.tsv"
 LAYER, NETWORKS, WHOLE, FIRST = "layer", "networks", "score_cohort", "start to finished folder"
@@ -166,9 +166,7 @@ def _layers(plan: ScoreSpeedPlan) -> tuple[Callable[[], object], Callable[[], ob
     return work(OURS), work(DENSE_EDGE)
 
 
-def in_turn(
-    works: tuple[Callable[[], object], Callable[[], object]], runs: int
-) -> list[tuple[float, float]]:
+def in_turn(works: tuple[Callable[[], object], Callable[[], object]], runs: int) -> list[tuple[float, float]]:
     """Median CPU and wall seconds of each, run one after the other, over and over."""
     times: list[list[tuple[float, float]]] = [[] for _ in works]
     for run in range(runs + 1):

@@ -61,7 +61,8 @@ def _signed_edges(topology: Topology) -> _SignedEdges:
     pairs, which = np.unique(pair, return_inverse=True)
     sign = np.sign(np.bincount(which, weights=topology.sign, minlength=len(pairs)))
     kept = sign != 0
-    return _SignedEdges(*np.divmod(pairs[kept], n_genes), sign[kept])
+    target, source = np.divmod(pairs[kept], n_genes)
+    return _SignedEdges(target, source, sign[kept])
 
 
 def _among(signed: _SignedEdges, edges: NDArray[np.intp], place: NDArray[np.intp]) -> _SignedEdges:
