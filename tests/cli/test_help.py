@@ -35,6 +35,8 @@ PAGES += [
     ["benchmark", "store"],
     ["benchmark", "reading"],
     ["benchmark", "compare"],
+    ["benchmark", "speed"],
+    ["benchmark", "score-speed"],
     ["benchmark", "consumers"],
 ]
 PAGES += [["serve", "token"], ["serve", "token", "add"]]

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 
+from metarisk.models import network as network_module
 from metarisk.models.ensemble import blank_columns, tensors
 from metarisk.models.network import Network
 from metarisk.schema.assays import Assay
@@ -75,3 +77,16 @@ def test_a_network_without_a_flat_table_can_lose_an_assay(small: Any) -> None:
     plan = replace(small.bundle.ensemble.plan, groups=())
     flat = torch.empty(3, 0)
     assert blank_columns(flat, plan, frozenset({Assay.MUTATION})).shape == (3, 0)
+
+
+def test_without_gradients_pathways_are_the_same_however_many_samples_go_at_a_time(
+    small: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genes, (assays, _) = small.bundle.ensemble.networks[0].graph.genes, inputs(small, 60)
+    trained = genes(assays).detach()
+    with torch.no_grad():
+        few = genes(assays)
+        monkeypatch.setattr(network_module, "MOST_AT_ONCE", 1)
+        alone = genes(assays)
+    assert torch.equal(few, alone)
+    torch.testing.assert_close(few, trained, atol=1e-5, rtol=1e-4)

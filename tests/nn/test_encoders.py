@@ -56,3 +56,18 @@ def test_columns_on_no_node_stay_off_the_graph() -> None:
     torch.testing.assert_close(
         encode([(encoder, values)], identity), encode([(bare, values[:, [1, 3]])], identity)
     )
+
+
+def test_without_gradients_the_state_is_the_same() -> None:
+    torch.manual_seed(1)
+    pairs, identity = two_encoders(), torch.randn(GENES, WIDTH)
+    pairs[0][1][pairs[0][1].abs() < 0.7] = 0.0  # most of what is read of a tumour is
+    trained = encode(pairs, identity).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(encode(pairs, identity), trained, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(
+            encode([(encoder.double(), values.double()) for encoder, values in pairs], identity.double()),
+            trained.double(),
+            atol=1e-6,
+            rtol=1e-5,
+        )

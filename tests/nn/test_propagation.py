@@ -175,6 +175,50 @@ def test_a_copy_and_its_weights_give_the_same_step() -> None:
     assert torch.equal(other(state), layer(state))
 
 
+@pytest.mark.parametrize("width", [1, 8, 12, 16, 20, 32, 40])
+@pytest.mark.parametrize("samples", [0, 1, 5])
+def test_a_step_without_gradients_is_the_step_that_is_trained(width: int, samples: int) -> None:
+    torch.manual_seed(width)
+    layer, state = RelationalPropagation(random_topology(5), width), torch.randn(13, samples, width)
+    trained = layer(state).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(layer(state), trained, atol=2e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("width", [8, 12, 16, 32])
+def test_without_gradients_a_samples_bits_do_not_depend_on_the_samples_beside_it(width: int) -> None:
+    layer, state = RelationalPropagation(random_topology(6), width), torch.randn(13, 11, width)
+    with torch.no_grad():
+        together = layer(state)
+        alone = torch.cat([layer(state[:, sample : sample + 1]) for sample in range(11)], dim=1)
+        state[:, 4] = torch.nan
+        beside_nothing = layer(state)
+    assert torch.equal(together, alone)
+    others = [sample for sample in range(11) if sample != 4]
+    assert torch.equal(beside_nothing[:, others], together[:, others])
+    assert beside_nothing[:, 4].isnan().all()
+
+
+def test_without_gradients_any_number_of_threads_gives_the_same_bits() -> None:
+    layer, state = RelationalPropagation(random_topology(7), 32), torch.randn(13, 9, 32)
+    threads = torch.get_num_threads()
+    with torch.no_grad():
+        alone = layer(state)
+        try:
+            torch.set_num_threads(3)
+            together = layer(state)
+        finally:
+            torch.set_num_threads(threads)
+    assert torch.equal(alone, together)
+
+
+def test_without_gradients_double_precision_stays_double() -> None:
+    layer, state = RelationalPropagation(random_topology(8), 8).double(), torch.randn(13, 3, 8).double()
+    with torch.no_grad():
+        assert layer(state).dtype == torch.float64
+        torch.testing.assert_close(layer(state), layer.requires_grad_(False)(state))
+
+
 class LargestTensor(TorchDispatchMode):
     """Counts the numbers of the largest dense tensor that an operation returns."""
 

@@ -130,6 +130,36 @@ def speed(  # noqa: PLR0913, PLR0917  (an option each)
     _tell(("what", "value", "means"), scaling, out / SCALING)
 
 
+@benchmark.command("score-speed")
+def score_speed(  # noqa: PLR0913, PLR0917  (an option each)
+    size: Annotated[str, typer.Option(help="GENES/EDGES of the model's topology.")] = "5000/50000",
+    samples: Annotated[int, typer.Option(min=1, help="Samples scored at once.")] = 64,
+    width: Annotated[int, typer.Option(min=1, help="Channels of a gene's state.")] = 32,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each measurement, in turn.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="Equal seeds make equal models.")] = 0,
+    out: Out = Path("metarisk-benchmark-score-speed"),
+    overwrite: Overwrite = False,
+) -> None:
+    """Score with our layer, and with every edge's message held for every sample in its place.
+
+    A made model over a random topology, one thread: one layer, the networks of the ensemble, and from a
+    cohort to a table of scores, ours and theirs in turn. Then `metarisk score` of a small table, from the
+    start of the process to the finished folder.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.jobs.benchmark_score_speed import (
+        TABLE,
+        ScoreSpeed,
+        ScoreSpeedPlan,
+        benchmark_score_speed,
+    )
+
+    plan = ScoreSpeedPlan(*_size(size), samples, width, runs, seed)
+    with progress() as on_progress:
+        rows = benchmark_score_speed(out, plan, overwrite=overwrite, on_progress=on_progress)
+    _tell(ScoreSpeed._fields, rows, out / TABLE)
+
+
 def _size(text: str) -> tuple[int, int]:
     genes, _, edges = text.partition("/")
     if not (genes.isdecimal() and edges.isdecimal() and int(genes) > 1 and int(edges) > 0):

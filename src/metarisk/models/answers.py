@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
-from scipy.stats import t as student
+from scipy.special import expit, stdtrit
 
 from metarisk.features.batch import Batch
 from metarisk.models.calibration import Calibration
@@ -160,7 +159,7 @@ def _half_width(outputs: DoubleArray, folds: int, extra_variance: DoubleArray) -
         return np.asarray(1.96 * np.sqrt(extra_variance))
     by_fold = outputs.reshape(-1, folds, *outputs.shape[1:]).mean(axis=0)
     variance = (folds - 1) ** 2 / folds * by_fold.var(axis=0, ddof=1)
-    quantile = float(student.ppf(0.975, folds - 1))
+    quantile = float(stdtrit(folds - 1, 0.975))
     return np.asarray(np.sqrt(quantile**2 * variance + 1.96**2 * extra_variance))
 
 

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 from torch import Tensor
 
@@ -125,6 +124,8 @@ def _rarer(label: NDArray[np.float32]) -> int:
 
 
 def _platt(x: DoubleArray, y: DoubleArray) -> tuple[float, float]:
+    from scipy.optimize import minimize
+
     low, high = _bounds(y)
     smoothed = np.where(y == 1, high, low)
 
@@ -141,6 +142,8 @@ def _platt(x: DoubleArray, y: DoubleArray) -> tuple[float, float]:
 
 
 def _temperature(x: DoubleArray, y: DoubleArray) -> tuple[float, float]:
+    from scipy.optimize import minimize_scalar
+
     def loss(slope: float) -> float:
         return float(np.mean(np.logaddexp(0.0, slope * x) - y * slope * x))
 
@@ -186,6 +189,8 @@ def _hazard_lines(
     held_out: NDArray[np.float32], targets: Targets, endpoint: str, baseline: Network
 ) -> tuple[DoubleArray, DoubleArray]:
     """Slope and offset of each cause's level, shape (J,) each; identity where too few events were seen."""
+    from scipy.optimize import minimize
+
     columns = baseline.layout.columns(endpoint)
     outputs = torch.from_numpy(held_out[:, columns].astype(np.float64))
     time_bin = torch.from_numpy(targets.time_bin[endpoint])

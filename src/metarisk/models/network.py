@@ -130,12 +130,14 @@ class GeneStates(nn.Module):
     def forward(self, assays: Mapping[str, Tensor]) -> Tensor:
         """State of each pathway, assay -> (N, Ga, C), to (P, N, D).
 
-        Without gradients a few samples go at a time, as many as keep their states in the processor's cache.
+        Without gradients a processor takes a few samples at a time, as many as keep their states in its
+        cache; a GPU takes all.
         """
         identity = self.identities()
         effects = self._effects(identity)
         n_samples = len(next(iter(assays.values())))
-        few = n_samples if torch.is_grad_enabled() else min(MOST_AT_ONCE, 1 + STATE_BYTES // identity.nbytes)
+        whole = torch.is_grad_enabled() or identity.is_cuda
+        few = n_samples if whole else min(MOST_AT_ONCE, 1 + STATE_BYTES // identity.nbytes)
         parts = [
             self.pooling(self._states({name: part[at : at + few] for name, part in assays.items()}, effects))
             for at in range(0, max(n_samples, 1), max(few, 1))

@@ -8,6 +8,9 @@ A block is `LANES` columns of the flattened (N x D) axis. What the senders have 
 (5,000 genes: 640 KB, within one core's cache) and gathered as often as there are edges. A weight is applied
 edge by edge: on a CPU that costs less than the branch at the end of each short run of one wire. Blocks are
 dealt to threads; no number depends on how many there are.
+
+Without gradients a whole step goes block by block (`moved`): what a gene hears is mixed, squashed, added to
+its state and written before the next gene's is summed. A block is then one sample or several whole ones.
 """
 
 from __future__ import annotations

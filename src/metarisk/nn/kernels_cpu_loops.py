@@ -168,7 +168,7 @@ def _await_write(_: Any, target: Any, at: Any) -> Any:
         place, small = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [place, small, small, small])
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        start = builder.bitcast(_vector(context, builder, target, *given), place)
+        start = builder.bitcast(_vector(context, builder, target, given[0], given[1]), place)
         size = LANES * context.get_abi_sizeof(context.get_data_type(target.dtype))
         for line in range(0, size, CACHE_LINE):
             there = builder.gep(start, [ir.IntType(64)(line)])
@@ -337,7 +337,7 @@ def _step_row(group: int) -> Any:
     return step_row
 
 
-def _mixed(context: Any, builder: Any, heard: Any, mix: Any, group: int) -> Any:
+def _mixed(context: Any, builder: Any, heard: tuple[Any, Any], mix: tuple[Any, Any], group: int) -> Any:
     """Sum over k of number k of each lane's own sample times row k of the mix."""
     first = _vector(context, builder, heard[0], heard[1], ir.IntType(64)(0))
     every = _load(builder, first)
@@ -404,9 +404,8 @@ def step_tiles(
 ) -> None:
     """Fill every ``step``-th tile of columns of what moved, (G, N * D) like the source.
 
-    D is one of `LANES_OF_A_SAMPLE`.
-    ``weight`` is (R, D), ``mix`` (D, D) from what was heard, by row, and ``room`` working memory of
-    (G + R + D + 2, LANES).
+    D is one of `LANES_OF_A_SAMPLE`, ``weight`` is (R, D), ``mix`` (D, D) from what was heard, by row, and
+    ``room`` working memory of (G + R + D + 2, LANES).
     """
     n_genes, n_columns = source.shape
     group, n_wires = len(mix), len(weight)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from metarisk.pathways.topology import Topology
 
@@ -34,34 +34,54 @@ def signed_influence(topology: Topology, steps: int = STEPS, decay: float = DECA
         One value a membership, in the topology's order, squares summing to 1 in each pathway, shape (M,).
     """
     influence = np.zeros(len(topology.member_gene))
-    signed = signed_adjacency(topology)
+    signed = _signed_edges(topology)
+    first = np.searchsorted(signed.target, np.arange(len(topology.genes) + 1))
+    place = np.full(len(topology.genes), -1)  # of each gene among a pathway's members
     for entries in _entries_by_pathway(topology):
         genes = topology.member_gene[entries]
-        inside = signed[genes][:, genes]  # target x source
-        influence[entries] = _passed_up(inside, steps, decay)
+        place[genes] = np.arange(len(genes))
+        arriving = [np.arange(first[gene], first[gene + 1]) for gene in genes]
+        inside = _among(signed, np.concatenate(arriving), place)
+        influence[entries] = _passed_up(inside, len(genes), steps, decay)
+        place[genes] = -1
     return influence
 
 
-def signed_adjacency(topology: Topology) -> sparse.csr_array:
-    """Sign of the edges from one gene to another, (target x source); kinds that disagree cancel."""
-    kept = topology.sign != 0
-    shape = (len(topology.genes), len(topology.genes))
-    position = (topology.target[kept], topology.source[kept])
-    total = sparse.coo_array((topology.sign[kept].astype(np.float64), position), shape=shape).tocsr()
-    total.data = np.sign(total.data)
-    total.eliminate_zeros()
-    return total
+class _SignedEdges(NamedTuple):
+    """Sign of the edges from one gene to another; kinds that disagree cancel. In order of both ends."""
+
+    target: NDArray[np.intp]
+    source: NDArray[np.intp]
+    sign: NDArray[np.float64]
 
 
-def _passed_up(inside: sparse.csr_array, steps: int, decay: float) -> NDArray[np.float64]:
-    incoming = np.asarray(abs(inside).sum(axis=1)).ravel()
+def _signed_edges(topology: Topology) -> _SignedEdges:
+    n_genes = len(topology.genes)
+    pair = topology.target.astype(np.intp) * n_genes + topology.source
+    pairs, which = np.unique(pair, return_inverse=True)
+    sign = np.sign(np.bincount(which, weights=topology.sign, minlength=len(pairs)))
+    kept = sign != 0
+    target, source = np.divmod(pairs[kept], n_genes)
+    return _SignedEdges(target, source, sign[kept])
+
+
+def _among(signed: _SignedEdges, edges: NDArray[np.intp], place: NDArray[np.intp]) -> _SignedEdges:
+    """Those of the edges that start at a member, with the members' places for ends."""
+    source = place[signed.source[edges]]
+    kept, edges = source >= 0, edges[source >= 0]
+    return _SignedEdges(place[signed.target[edges]], source[kept], signed.sign[edges])
+
+
+def _passed_up(inside: _SignedEdges, n_genes: int, steps: int, decay: float) -> NDArray[np.float64]:
+    incoming = np.bincount(inside.target, minlength=n_genes).astype(np.float64)
     if not incoming.any():
-        return np.full(inside.shape[0], 1.0 / np.sqrt(inside.shape[0]))
+        return np.full(n_genes, 1.0 / np.sqrt(n_genes))
     step = incoming / incoming.max()
     total = step.copy()
-    per_source = np.maximum(np.asarray(abs(inside).sum(axis=0)).ravel(), 1.0)
+    per_source = np.maximum(np.bincount(inside.source, minlength=n_genes), 1.0)
     for _ in range(steps):
-        step = decay * (inside.T @ step) / np.sqrt(per_source)
+        sent = inside.sign * step[inside.target]
+        step = decay * np.bincount(inside.source, weights=sent, minlength=n_genes) / np.sqrt(per_source)
         total = total + step
     return np.asarray(total / np.sqrt(np.square(total).sum()))
 

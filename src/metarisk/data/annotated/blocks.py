@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from metarisk.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 # Values in a block: with their indices, in two blocks and their product, they take some 30 MB.
 VALUES_AT_A_TIME = 1_000_000
@@ -74,6 +76,8 @@ def blocks(matrix: StoredMatrix) -> Iterator[tuple[int, sparse.csr_array]]:
     InputError
         If a sparse matrix's pointers or indices do not fit its shape: such a file is damaged.
     """
+    from scipy import sparse
+
     if matrix.form == "array":
         rows = max(1, VALUES_AT_A_TIME // max(1, matrix.shape[1]))
         for start in range(0, matrix.shape[0], rows):
@@ -96,6 +100,8 @@ def dense_values(matrix: StoredMatrix) -> NDArray[np.float32]:
 
 
 def _sparse_blocks(matrix: StoredMatrix) -> Iterator[tuple[int, sparse.csr_array]]:
+    from scipy import sparse
+
     lines, width = matrix.shape if matrix.form == SPARSE_BY_ROWS else matrix.shape[::-1]
     pointers, indices, data = (matrix.item[part] for part in ("indptr", "indices", "data"))
     if pointers.shape != (lines + 1,) or indices.shape != data.shape:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from metarisk.config.study_annotated import CellsFile
 from metarisk.data.annotated.blocks import SPARSE_BY_COLUMNS, StoredMatrix, blocks
@@ -129,6 +128,8 @@ def _count_pairs(rows: Codes, columns: Codes) -> NDArray[np.int64]:
 
 
 def _sum_counts(matrix: StoredMatrix, samples: Codes, group: Any) -> NDArray[np.float64]:
+    from scipy import sparse
+
     if matrix.form == SPARSE_BY_COLUMNS:
         raise InputError(
             f"keeps {matrix.name} by columns (CSC), so its cells cannot be streamed",
