@@ -116,5 +116,8 @@ def test_no_other_verb_can_download() -> None:
     package = Path(metarisk.__file__).parent
     text = {str(path.relative_to(package)): path.read_text() for path in package.rglob("*.py")}
     users = {name for name, code in text.items() if re.search(r"(from|import) metarisk\.transfer", code)}
-    assert {name for name in users if not name.startswith("transfer/")} == {"jobs/fetch.py"}
+    outside = {name for name in users if not name.startswith("transfer/")}
+    assert outside == {"jobs/fetch.py", "service/intake.py"}
+    unpacking = set(re.findall(r"metarisk\.transfer(?:\.\w+)?", text["service/intake.py"]))
+    assert unpacking == {"metarisk.transfer.limits", "metarisk.transfer.unpack"}
     assert {name for name, code in text.items() if "jobs.fetch" in code} == {"cli/fetch.py"}

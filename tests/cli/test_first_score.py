@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-# What training, reports and other readers need, and a score of a table does not.
+# What training, figures and other readers need, and a score of a table with its page does not.
 NEEDLESS = (
     "captum", "h5py", "lifelines", "matplotlib", "mlflow", "optuna", "scipy.optimize", "scipy.sparse",
     "scipy.stats", "sklearn", "statsmodels", "sympy", "torch._dynamo", "torch._inductor", "torch.onnx",
-    "torch_geometric", "torchsurv", "metarisk.train", "metarisk.tracking", "metarisk.report",
+    "torch_geometric", "torchsurv", "metarisk.train", "metarisk.tracking",
 )  # fmt: skip
 
 SCORED = """

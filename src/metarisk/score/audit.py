@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from scipy.stats import binom, chi2_contingency, fisher_exact
 
 from metarisk.models.reference import FAR
 from metarisk.models.training_summary import Distribution, TrainingSummary
@@ -198,8 +197,8 @@ def _counted(
 
 def _compared(told: Distribution, now: Counts, many: int, scored: ScoreCounts) -> Check:
     before, n = np.array(told.counts), int(now.sum())
-    psi = stability_index(before, now)
-    p = min(chance(before, now) * many, 1.0)
+    psi, smaller = stability_index(before, now), min(n, int(before.sum()))
+    p = min(chance(before, now) * many, 1.0) if smaller >= FEWEST else None
     moved = _moved(before, now)
     measure = f"share: {told.cell_names[moved]}"
     training, today = _share(before, moved), _share(now, moved)
@@ -208,7 +207,7 @@ def _compared(told: Distribution, now: Counts, many: int, scored: ScoreCounts) -
         measure, training, today = "mean probability", told.mean, np.nan if mean is None else mean
     # What share of sets training would leave open is known by approximation only: no ground for an alarm.
     alarm = np.inf if told.kind == "undecided" else ALARM
-    verdict = _verdict(psi, p, min(n, int(before.sum())), (LOOK, alarm))
+    verdict = _verdict(psi, p, smaller, (LOOK, alarm))
     return Check(told.kind, told.name, measure, training, today, psi, p, n, verdict)
 
 
@@ -225,6 +224,8 @@ def stability_index(before: Counts, now: Counts) -> float:
 
 def chance(before: Counts, now: Counts) -> float:
     """p-value of "both are draws from one population": exact for two cells, chi-square for more."""
+    from scipy.stats import chi2_contingency, fisher_exact
+
     table = np.stack([before, now])[:, (before + now) > 0]
     if table.shape[1] < 2 or not table.sum(axis=1).all():
         return 1.0
@@ -240,8 +241,8 @@ def _moved(before: Counts, now: Counts) -> int:
     return int(np.argmax(np.abs(now / now.sum() - before / before.sum())))
 
 
-def _verdict(size: float, p: float, n: int, limits: tuple[float, float]) -> Verdict:
-    if n < FEWEST:
+def _verdict(size: float, p: float | None, n: int, limits: tuple[float, float]) -> Verdict:
+    if p is None:
         return "too few"
     if p >= CHANCE or size < limits[0]:
         return "ok"
@@ -250,9 +251,16 @@ def _verdict(size: float, p: float, n: int, limits: tuple[float, float]) -> Verd
 
 def _distance(scored: ScoreCounts, many: int) -> Check:
     share = scored.far / scored.compared if scored.compared else float("nan")
-    p = min(float(binom.sf(scored.far - 1, scored.compared, FAR)) * many, 1.0) if scored.compared else 1.0
+    p = min(_at_least(scored.far, scored.compared) * many, 1.0) if scored.compared >= FEWEST else None
     verdict = _verdict(share, p, scored.compared, (FAR_LOOK, FAR_ALARM))
     return Check("far", "distance_p", f"share under {FAR:g}", FAR, share, None, p, scored.compared, verdict)
+
+
+def _at_least(far: int, compared: int) -> float:
+    """Chance that so many or more of samples like the training's are far."""
+    from scipy.stats import binom
+
+    return float(binom.sf(far - 1, compared, FAR))
 
 
 def _known_patients(report: ScoreReport) -> Iterator[Check]:
