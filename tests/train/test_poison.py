@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 # The held-out samples that keep their values: what each model says of them is a probe of its fit.
 PROBES = 6
 # What a bundle says of the held-out patients, and the hash over all files.
-TOLD = {"card.md", "figures.json", "provenance.json", "manifest.json"}
+TOLD = {"card.md", "figures.json", "subgroups.json", "provenance.json", "manifest.json"}
 SETTINGS: dict[str, Any] = {
     "simulation": {"samples": 200, "treated": 0.8},
     "training": {"epochs": 2},
