@@ -123,6 +123,26 @@ def test_a_sample_without_a_gene_is_unmeasured_there_although_another_has_it() -
     assert table.measured.tolist() == [[True, False], [False, True]]
 
 
+def test_each_row_may_name_its_genes_in_an_order_of_its_own() -> None:
+    """Rows with the same keys in the same order are read as one run; others must not fall into it."""
+    maps = (
+        {"A": 1.0, "B": 2.0},
+        {"A": 3.0, "B": 4.0},
+        {"B": 5.0, "A": 6.0},
+        {},
+        {"A": 7.0},
+        {"A": 8.0, "B": 9.0},
+    )
+    rows = pd.concat(
+        [row(sample_id=f"S{at}", expression=each, expression_unit="log2_tpm") for at, each in enumerate(maps)]
+    )
+    table = cohort_of(rows, "x").assays[Assay.EXPRESSION]
+    assert table.genes == ("A", "B")
+    np.testing.assert_array_equal(
+        table.values[:, :, 0], [[1, 2], [3, 4], [6, 5], [np.nan, np.nan], [7, np.nan], [8, 9]]
+    )
+
+
 def test_the_only_unit_of_an_assay_need_not_be_said() -> None:
     table = cohort_of(row(cell_fraction={"T cell": 0.5}), "x").assays[Assay.CELL_FRACTION]
     assert table.units.tolist() == ["fraction"]

@@ -11,7 +11,8 @@ alone stands for all channels and can only be 0.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -146,52 +147,80 @@ def _table_of(assay: Assay, rows: pd.DataFrame, sample_ids: NDArray[np.str_]) ->
     """Table of one assay, shape (N, G, C), with the genes that any row names."""
     cells = zip(rows[assay.value], sample_ids, strict=True)
     maps = [_as_map(value, assay, sample) for value, sample in cells]
-    slots = _slots(assay, maps)
+    runs = _runs_of_keys(maps)
+    slots = _slots(assay, (run.keys for run in runs))
     genes = tuple(dict.fromkeys(gene for gene, _ in slots.values()))
     position = {gene: at for at, gene in enumerate(genes)}
-    places = {key: (position[gene], channel) for key, (gene, channel) in slots.items()}
-    values = np.full((len(maps), len(genes), len(ASSAYS[assay].channels)), np.nan, dtype=np.float32)
+    numbered = {key: (position[gene], channel) for key, (gene, channel) in slots.items()}
     left_out = _left_out(ASSAYS[assay].channels)
-    for row, entries in enumerate(maps):
-        if entries:
-            _fill(values[row], entries, places, left_out, f"sample {sample_ids[row]}: {assay.value}")
+    values = np.full((len(maps), len(genes), len(left_out)), np.nan, dtype=np.float32)
+    for run in runs:
+        places = _places(run.keys, numbered)
+        for row in range(run.start, run.stop if run.keys else run.start):
+            _fill(values[row], maps[row], places, left_out, f"sample {sample_ids[row]}: {assay.value}")
     measured = np.asarray(~np.isnan(values).all(axis=(1, 2)))
     units = units_of(assay, rows, sample_ids, measured)
     check_values(assay, values, units, sample_ids)
     return AssayTable(assay, sample_ids, genes, values, units)
 
 
-def _fill(
-    values: FloatArray,
-    entries: GeneMap,
-    places: Mapping[str, tuple[int, int]],
-    left_out: FloatArray,
-    where: str,
-) -> None:
+class _Run(NamedTuple):
+    """Rows start .. stop - 1, whose maps have the same keys in the same order."""
+
+    keys: list[str]
+    start: int
+    stop: int
+
+
+def _runs_of_keys(maps: Iterable[GeneMap]) -> list[_Run]:
+    """One assay's rows mostly name the same genes: what rests on the keys alone is then done once."""
+    runs: list[_Run] = []
+    for row, entries in enumerate(maps):
+        keys = list(entries)
+        if runs and runs[-1].keys == keys:
+            runs[-1] = runs[-1]._replace(stop=row + 1)
+        else:
+            runs.append(_Run(keys, row, row + 1))
+    return runs
+
+
+class _Places(NamedTuple):
+    """Where keys stand in a row: gene and channel of those with one, genes of those that say all channels."""
+
+    told: NDArray[np.bool_]
+    genes: NDArray[np.intp]
+    channels: NDArray[np.intp]
+    whole_genes: NDArray[np.intp]
+
+
+def _places(keys: list[str], numbered: Mapping[str, tuple[int, int]]) -> _Places:
+    at = np.array([numbered[key] for key in keys], dtype=np.intp).reshape(-1, 2)
+    told = at[:, 1] != WHOLE_GENE
+    return _Places(told, at[told, 0], at[told, 1], at[~told, 0])
+
+
+def _fill(values: FloatArray, entries: GeneMap, places: _Places, left_out: FloatArray, where: str) -> None:
     """Put one sample's map into its row, shape (G, C); what it leaves out is `_left_out`."""
     numbers = numbers_of(entries, where)
-    at = np.array([places[key] for key in entries], dtype=np.intp)
-    genes, channels = at[:, 0], at[:, 1]
-    whole = channels == WHOLE_GENE
-    wrong = np.flatnonzero(whole & (np.nan_to_num(numbers) != 0))
+    whole = numbers[~places.told]
+    wrong = np.flatnonzero((whole != 0) & ~np.isnan(whole))
     if len(wrong):
-        key = list(entries)[int(wrong[0])]
+        key = list(entries)[int(np.flatnonzero(~places.told)[wrong[0]])]
         raise InputError(
             f"{where} has {key!r} with a value that is not 0",
             expected=f"{key}:<channel> for an altered gene, {key} alone only for one that is not altered",
             do="Say which kind of alteration it is.",
         )
-    values[genes] = left_out
-    values[genes[whole]] = numbers[whole, None]
-    values[genes[~whole], channels[~whole]] = numbers[~whole]
+    if len(left_out) > 1:
+        values[places.genes] = left_out
+        values[places.whole_genes] = whole[:, None]
+    values[places.genes, places.channels] = numbers[places.told]
 
 
-def _slots(assay: Assay, maps: Iterable[GeneMap]) -> dict[str, tuple[str, int]]:
+def _slots(assay: Assay, keys_of_maps: Iterable[list[str]]) -> dict[str, tuple[str, int]]:
     """Key -> gene and channel, for every key of any map."""
     channels = ASSAYS[assay].channels
-    keys: dict[str, None] = {}
-    for entries in maps:
-        keys.update(dict.fromkeys(entries))
+    keys = dict.fromkeys(chain.from_iterable(keys_of_maps))
     wrong = next((key for key in keys if not isinstance(key, str) or not key), None)
     if wrong is not None:
         raise InputError(
