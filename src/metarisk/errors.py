@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 
 
 class MetariskError(Exception):
@@ -43,6 +44,10 @@ class MetariskError(Exception):
         self.do = do
         middle = f"; expected {expected}" if expected else ""
         super().__init__(f"{found}{middle}. {do}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Cross from one process to another with every part."""
+        return partial(type(self), expected=self.expected, do=self.do), (self.found,), self.__dict__
 
 
 class ConfigError(MetariskError):

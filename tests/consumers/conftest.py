@@ -28,6 +28,21 @@ class Consumer:
     cohort: Any
     bundle: Path
 
+    def load(self) -> Any:
+        """The champion, loaded by its name."""
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        return mlflow.pyfunc.load_model(CHAMPION)
+
+
+@pytest.fixture(autouse=True)
+def without_pickle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """MLflow refuses to unpickle, and writes nothing into the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", None)
+
 
 @pytest.fixture(scope="session")
 def consumer(
@@ -38,14 +53,3 @@ def consumer(
     cohort = tiny_model.new_samples
     expected = score_cohort(load_bundle(tiny_model.folder).as_version("1"), cohort)
     return Consumer(uri, rows_of(cohort), expected, cohort, tiny_model.folder)
-
-
-@pytest.fixture
-def ask(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """The champion, loaded by its name."""
-    import mlflow
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    monkeypatch.setattr("mlflow.tracking._tracking_service.utils._tracking_uri", consumer.uri)
-    return mlflow.pyfunc.load_model(CHAMPION)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from metarisk.cli.options import DataRoot, Input, Model, Overwrite, TrackingUri
 
+if TYPE_CHECKING:
+    from metarisk.score.ray_engine import RayPlan
+
 SOME_SET_ASIDE = 1
 
 
-def score(
+def score(  # noqa: PLR0913, PLR0917  (an option each)
     model: Model,
     samples: Input,
     out: Annotated[
@@ -21,6 +24,17 @@ def score(
     data_root: DataRoot = None,
     tracking_uri: TrackingUri = None,
     overwrite: Overwrite = False,
+    engine: Annotated[
+        Literal["process", "ray"],
+        typer.Option(help="This process alone, or Ray's workers (pip install 'metarisk[ray]'). Same bytes."),
+    ] = "process",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Workers of Ray, one CPU each; all CPUs if left out.")
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(envvar="RAY_ADDRESS", help="A running cluster of Ray; this machine if left out."),
+    ] = None,
 ) -> None:
     """Score samples with a bundle or a registered model.
 
@@ -48,6 +62,7 @@ def score(
                 data_root=data_root,
                 tracking_uri=tracking_uri,
                 overwrite=overwrite,
+                ray=_plan(engine, workers, ray_address),
                 progress=on_progress,
                 stop=stop,
             )
@@ -67,3 +82,11 @@ def score(
     )
     if report.set_aside:
         raise typer.Exit(SOME_SET_ASIDE)
+
+
+def _plan(engine: str, workers: int | None, address: str | None) -> RayPlan | None:
+    if engine != "ray":
+        return None
+    from metarisk.score.ray_engine import RayPlan
+
+    return RayPlan(workers, address)

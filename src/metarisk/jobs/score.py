@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metarisk.score import ScoreReport
+    from metarisk.score.ray_engine import RayPlan
 
 
 OnProgress = Callable[[str, int, int], None]
@@ -21,6 +23,7 @@ def score(  # noqa: PLR0913  (an option each)
     data_root: Path | None = None,
     tracking_uri: str | None = None,
     overwrite: bool = False,
+    ray: RayPlan | None = None,
     progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> ScoreReport:
@@ -43,6 +46,9 @@ def score(  # noqa: PLR0913  (an option each)
     overwrite
         Replace scores that stand in ``out``, and unfinished work of another model; anything else is never
         replaced.
+    ray
+        Where Ray scores; this process does if None. The bytes are the same, and either goes on with what the
+        other left.
     progress
         Told the stage, how far it is, and of how much.
     stop
@@ -57,6 +63,8 @@ def score(  # noqa: PLR0913  (an option each)
         If the model cannot be opened.
     InputError
         If the samples cannot be read, or none of them can be scored.
+    ResourceError
+        If Ray was asked for and is not there, or its workers die again and again.
     StoppedError
         If it was asked to stop.
     """
@@ -71,8 +79,14 @@ def score(  # noqa: PLR0913  (an option each)
     stream = open_stream(study, data_root=data_root)
     audit = AuditOfJob(bundle)
     hooks = Hooks(audit.input_seen, audit.scores_composed, audit.finishing)
-    conduct = Conduct(progress=progress or _silent, stop=stop or _never, hooks=hooks)
-    return score_stream(bundle, stream, out, overwrite=overwrite, conduct=conduct)
+    with ExitStack() as held:
+        engine = None
+        if ray is not None:
+            from metarisk.score.ray_engine import on_ray
+
+            engine = held.enter_context(on_ray(bundle, ray))
+        conduct = Conduct(engine, progress or _silent, stop or _never, hooks)
+        return score_stream(bundle, stream, out, overwrite=overwrite, conduct=conduct)
 
 
 def _silent(*_: object) -> None:

@@ -1,0 +1,210 @@
+"""Every way from a registered model and samples to answers, each with the real thing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import httpx
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarisk.data import write_cohort
+from metarisk.jobs.model_server import consumer_environment, model_server
+from metarisk.schema.assays import Assay
+from metarisk.schema.scores import COLUMNS, DTYPES
+from metarisk.score import read_scores
+from tests.consumers.conftest import CHAMPION, Consumer
+from tests.service.conftest import make_service
+
+ASSAYS = tuple(assay.value for assay in Assay)
+PATIENCE_S = 240
+
+
+def as_table(answers: object) -> pd.DataFrame:
+    """Rows that came as JSON or from an engine, with the types of a table of scores."""
+    return pd.DataFrame(answers)[list(COLUMNS)].astype(DTYPES)
+
+
+def records_of(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """A row as JSON has it: what is not known is left out, so any column may be missing."""
+    return [
+        {key: value for key, value in row.items() if isinstance(value, dict) or pd.notna(value)}
+        for row in rows.to_dict("records")
+    ]
+
+
+def post(address: str, body: object) -> Any:
+    """What MLflow's server answers."""
+    request = Request(f"{address}/invocations", json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    with urlopen(request, timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+def run(words: list[str], folder: Path, consumer: Consumer, **environment: str) -> None:
+    """A process of Python that must end well."""
+    ended = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder,
+        env=consumer_environment(consumer.uri) | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+
+
+def command_line(consumer: Consumer, folder: Path, *options: str, model: str = CHAMPION) -> pd.DataFrame:
+    """`metarisk score` over a stored cohort."""
+    write_cohort(consumer.cohort, folder / "new")
+    words = ["-m", "metarisk", "score", model, str(folder / "new"), "--out", str(folder / "scores")]
+    run([*words, "--tracking-uri", consumer.uri, *options], folder, consumer)
+    return read_scores(folder / "scores")
+
+
+def on_ray(consumer: Consumer, folder: Path) -> pd.DataFrame:
+    """`metarisk score --engine ray`, on two workers."""
+    pytest.importorskip("ray", reason="pip install 'metarisk[ray]'")
+    return command_line(consumer, folder, "--engine", "ray", "--workers", "2")
+
+
+def pyfunc(consumer: Consumer, folder: Path) -> pd.DataFrame:
+    """`mlflow.pyfunc.load_model(...).predict`."""
+    return consumer.load().predict(consumer.rows)
+
+
+def pyfunc_nested(consumer: Consumer, folder: Path) -> pd.DataFrame:
+    """The same, with one row a sample."""
+    nested = consumer.load().predict(consumer.rows, params={"layout": "nested"})
+    assert list(nested["sample_id"]) == list(consumer.rows["sample_id"])
+    return as_table([row for answers in nested["answers"] for row in answers])
+
+
+def models_predict(consumer: Consumer, folder: Path) -> pd.DataFrame:
+    """`mlflow models predict`."""
+    (folder / "rows.json").write_text(json.dumps({"dataframe_records": records_of(consumer.rows)}))
+    words = ["-m", "mlflow", "models", "predict", "--model-uri", CHAMPION, "--env-manager", "local"]
+    words += ["--content-type", "json", "--input-path", str(folder / "rows.json")]
+    run([*words, "--output-path", str(folder / "scores.json")], folder, consumer)
+    return as_table(json.loads((folder / "scores.json").read_text())["predictions"])
+
+
+def models_serve(consumer: Consumer, folder: Path) -> pd.DataFrame:
+    """`mlflow models serve`, asked over HTTP."""
+    with model_server(CHAMPION, consumer.uri, folder / "log") as address:
+        answer = post(address, {"dataframe_records": records_of(consumer.rows)})
+    return as_table(answer["predictions"])
+
+
+def service_job(consumer: Consumer, folder: Path) -> pd.DataFrame:
+    """`metarisk serve` and `metarisk work`: a stored cohort submitted, its scores fetched."""
+    service = make_service(folder, CHAMPION, tracking_uri=consumer.uri)
+    write_cohort(consumer.cohort, service.root / "new")
+    try:
+        service.serve()
+        job = service.submit("new")
+        service.work("--until-empty")
+        service.wait(job, "done", seconds=PATIENCE_S)
+        (folder / "scores.parquet").write_bytes(httpx.get(f"{service.url}/v1/jobs/{job}/scores").content)
+    finally:
+        service.end()
+    return pd.read_parquet(folder / "scores.parquet")
+
+
+def service_at_once(consumer: Consumer, folder: Path) -> pd.DataFrame:
+    """`metarisk serve`, asked for a few samples without a job."""
+    service = make_service(folder, CHAMPION, tracking_uri=consumer.uri)
+    try:
+        service.serve()
+        body = {"rows": records_of(consumer.rows)}
+        answer = httpx.post(f"{service.url}/v1/score", json=body, timeout=PATIENCE_S)
+    finally:
+        service.end()
+    assert answer.status_code == 200, answer.text
+    return as_table(answer.json()["scores"])
+
+
+SPARK = """
+import json, sys
+import mlflow
+from pyspark.sql import SparkSession
+from pyspark.sql.functions import inline, struct
+from metarisk.schema.scores import SPARK_TYPE
+
+registry, rows, out = sys.argv[1:]
+spark = SparkSession.builder.master("local[1]").getOrCreate()
+samples = spark.read.schema(json.load(open(rows + ".schema"))["ddl"]).json(rows)
+mlflow.set_tracking_uri(registry)
+
+score = mlflow.pyfunc.spark_udf(spark, "models:/metarisk@champion", SPARK_TYPE, params={"layout": "nested"})
+answers = samples.select(inline(score(struct("*")).answers))
+
+answers.toPandas().to_parquet(out)
+spark.stop()
+"""
+
+
+def spark(consumer: Consumer, folder: Path, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+    """`mlflow.pyfunc.spark_udf` on a local Spark; its rows come in any order."""
+    pytest.importorskip("pyspark", reason="pip install 'metarisk[spark]'")
+    if shutil.which("java") is None:
+        pytest.skip("Spark needs Java, and no java is on the PATH")
+    rows = consumer.rows if rows is None else rows
+    table = folder / "rows.json"
+    table.write_text("".join(json.dumps(record) + "\n" for record in records_of(rows)))
+    (folder / "rows.json.schema").write_text(json.dumps({"ddl": _ddl_of(rows)}))
+    words = ["-c", SPARK, consumer.uri, str(table), str(folder / "scores.parquet")]
+    run(words, folder, consumer, **_spark_environment(folder))
+    found = as_table(pd.read_parquet(folder / "scores.parquet"))
+    order = {name: at for at, name in enumerate(rows["sample_id"])}
+    return found.iloc[np.argsort(found["sample_id"].map(order), kind="stable")]
+
+
+def _ddl_of(rows: pd.DataFrame) -> str:
+    """Columns of a table of rows as Spark declares them."""
+
+    def kind(name: str) -> str:
+        if name in ASSAYS:
+            return "map<string,double>"
+        return "double" if rows[name].dtype.kind == "f" else "string"
+
+    return ", ".join(f"`{name}` {kind(str(name))}" for name in rows)
+
+
+def _spark_environment(folder: Path) -> dict[str, str]:
+    """A Spark of this Python on the loopback, with its scratch files in a folder."""
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+    }
+    words = " ".join(f"--conf {key}={value}" for key, value in settings.items())
+    return {
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_SUBMIT_ARGS": f"{words} pyspark-shell",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_LOCAL_DIRS": os.fspath(folder),
+    }
+
+
+WAYS: dict[str, Callable[[Consumer, Path], pd.DataFrame]] = {
+    "pyfunc": pyfunc,
+    "pyfunc, a row a sample": pyfunc_nested,
+    "command line": command_line,
+    "Ray": on_ray,
+    "mlflow models predict": models_predict,
+    "mlflow models serve": models_serve,
+    "service, a job": service_job,
+    "service, at once": service_at_once,
+    "Spark": spark,
+}
