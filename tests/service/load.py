@@ -3,8 +3,8 @@
 Usage: python -m tests.service.load BUNDLE [--jobs 60] [--submitters 8] [--workers 2] [--kills 6] [--seed 7]
                                     [--database postgresql://...] [--out TABLE.tsv]
 
-While jobs are submitted and done, one more client asks for eight samples at once, again and again. The figures
-go to stdout, one JSON object, and with ``--out`` as a row to a table. It exits 0 if every job was done once
+While jobs are submitted and done, one more client asks for eight samples at once, again and again. The
+figures go to stdout, one JSON object, and with ``--out`` as a row to a table. It exits 0 if every job was done once
 and right, and no answer was a server's error; 1 otherwise. It ends by itself: after the last job, or
 after ``--seconds``. Everything that it starts listens on 127.0.0.1 and is gone at its end.
 """
@@ -98,16 +98,21 @@ class Workers:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def kill_now_and_then(self, draw: random.Random, kills: int) -> None:
-        """Kill a worker, at work or not, and start another; a job loses two at most."""
-        while self.killed < kills and not self.ended.wait(draw.uniform(3.0, 6.0)):
-            while any(job["tries"] > 2 for job in _jobs(self.service, "running")):
-                time.sleep(0.2)
+        """Kill a worker that has begun while jobs run, and start another; a job loses two at most."""
+        while self.killed < kills and not self.ended.wait(draw.uniform(1.0, 4.0)):
             at = draw.randrange(len(self.running))
+            while not self._may_kill(at) and not self.ended.wait(0.1):
+                pass
             self.look()
             self.running[at].kill()
             self.running[at].wait()
             self.running[at] = self.service.work()
             self.killed += 1
+
+    def _may_kill(self, at: int) -> bool:
+        begun = re.search(rf"worker \S+-{self.running[at].pid}-\w+ begins", self.service.log())
+        tries = [job["tries"] for job in _jobs(self.service, "running")]
+        return begun is not None and bool(tries) and max(tries) <= 2
 
     def look(self) -> None:
         """Note how much memory they have had so far."""

@@ -41,7 +41,7 @@ PEAK_BYTES = 650 << 20  # of a scorer, docs/results
 UNITS = {"m": 1 << 20, "g": 1 << 30, "Mi": 1 << 20, "Gi": 1 << 30, "M": 1 << 20, "G": 1 << 30}
 SECRET = re.compile(
     r"mrk_[0-9a-f]{12}_|://(?!USER:PASSWORD)[^/\s:@]+:[^/\s@]+@|BEGIN [A-Z ]*PRIVATE KEY"
-    r"|(?i:password|token)[:=] *['\"]?\w"
+    r"|(?i:password|token)[:=] ?['\"]?[\w+/-]{12,}"
 )
 EVERY_COMMAND = [*commands(), *commands_of_readme()]
 
