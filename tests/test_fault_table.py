@@ -78,7 +78,7 @@ Run those of some faults, skipped ones with their reason (a small disk needs roo
     43 service asked to listen beyond loopback without a token
         service/test_safety.py::test_others_may_not_even_listen_without_a_token_that_opens
         service/test_safety.py::test_the_verb_refuses_to_listen_beyond_loopback
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ import pytest
 
 from metarisk.data.cohort import Cohort
 from metarisk.data.rows import rows_of
-from metarisk.data.store.writer import write_cohort
 
 SAMPLES = 3000
 

@@ -4,9 +4,9 @@ Usage: python -m tests.service.load BUNDLE [--jobs 60] [--submitters 8] [--worke
                                     [--database postgresql://...] [--out TABLE.tsv]
 
 While jobs are submitted and done, one more client asks for eight samples at once, again and again. The
-figures go to stdout, one JSON object, and with ``--out`` as a row to a table. It exits 0 if every job was done once
-and right, and no answer was a server's error; 1 otherwise. It ends by itself: after the last job, or
-after ``--seconds``. Everything that it starts listens on 127.0.0.1 and is gone at its end.
+figures go to stdout, one JSON object, and with ``--out`` as a row to a table. It exits 0 if every job was
+done once and right and no answer was a server's error, 1 otherwise. It ends by itself: after the last job,
+or after ``--seconds``. Everything that it starts listens on 127.0.0.1 and is gone at its end.
 """
 
 from __future__ import annotations
@@ -101,8 +101,10 @@ class Workers:
         """Kill a worker that has begun while jobs run, and start another; a job loses two at most."""
         while self.killed < kills and not self.ended.wait(draw.uniform(1.0, 4.0)):
             at = draw.randrange(len(self.running))
-            while not self._may_kill(at) and not self.ended.wait(0.1):
+            while not self._may_kill(at) and not self.ended.wait(0.3):
                 pass
+            if self.ended.is_set():
+                return
             self.look()
             self.running[at].kill()
             self.running[at].wait()
@@ -253,6 +255,9 @@ def _ended_twice(service: Service) -> int:
 
 
 def _latencies(what: str, replies: Sequence[Reply]) -> dict[str, float]:
+    """Median and the 95th percentile; zero where fewer than two were answered."""
+    if len(replies) < 2:
+        return {f"{what}_p50_ms": 0.0, f"{what}_p95_ms": 0.0}
     cuts = statistics.quantiles([each.ms for each in replies], n=20, method="inclusive")
     return {f"{what}_p50_ms": round(cuts[9], 1), f"{what}_p95_ms": round(cuts[18], 1)}
 
@@ -277,9 +282,9 @@ def _add_row(table: Path, figures: Figures, options: argparse.Namespace) -> None
     words += ["--database postgresql://..."] if options.database else []
     line = " ".join(["# command: python -m tests.service.load BUNDLE", *words, "--out TABLE"])
     before = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
-    comments = [each for each in before if each.startswith("#")] or [f"# on: {setting()}"]
+    commands = [each for each in before if each.startswith("# command:")]
     rows = [each for each in before if not each.startswith("#")] or ["\t".join(names)]
-    table.write_text("\n".join([line, *comments, *rows, row]) + "\n", encoding="utf-8")
+    table.write_text("\n".join([*commands, line, f"# on: {setting()}", *rows, row]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
