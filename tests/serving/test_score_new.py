@@ -32,7 +32,7 @@ def test_an_inbox_is_scored_once_and_a_refused_study_stops_no_other(
     shutil.copytree(study_folder, inbox / "a_broken")
     (inbox / "a_broken" / "meta_study.txt").unlink()
     first = open_door(tiny_model.folder, inbox, outbox)
-    assert first.returncode == 1
+    assert first.returncode == 2
     assert "meta_study.txt" in first.stderr
     assert [folder.name for folder in outbox.iterdir()] == ["b_sound"]
     written = (outbox / "b_sound" / "scores.parquet").stat().st_mtime_ns

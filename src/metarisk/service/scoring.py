@@ -51,7 +51,16 @@ def score_job(
     check_pinned(job.pinned, job.model_sha256, tracking_uri=tracking_uri)
     from metarisk.jobs.score import score
 
-    score(job.pinned, place.path, out, tracking_uri=tracking_uri, progress=progress, stop=stop)
+    # The model is pinned, so work that cannot be gone on with is that of other code: it is begun anew.
+    score(
+        job.pinned,
+        place.path,
+        out,
+        tracking_uri=tracking_uri,
+        overwrite=True,
+        progress=progress,
+        stop=stop,
+    )
 
 
 def whole_result(out: Path) -> Mapping[str, int | None] | None:

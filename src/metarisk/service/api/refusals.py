@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import Any
 
@@ -14,6 +15,7 @@ from metarisk.errors import InputError, LimitError, MetariskError
 from metarisk.service.api.answers import ErrorBody
 
 UNREADY, FULL = 503, 507
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 WORDS = {
     400: ("the request cannot be read", "Send what /openapi.json says."),
     404: ("there is nothing at this address", "See /openapi.json for what there is."),
@@ -29,6 +31,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (413, "Larger than the service takes, packed or unpacked."),
         (422, "Not what it must be."),
         (503, "The database or the model cannot be reached now."),
+        (FULL, "The service's disk is full."),
     )
 }
 
@@ -56,6 +59,7 @@ def install_refusals(app: FastAPI) -> None:
     """Answer every error of a route in the one form."""
     app.add_exception_handler(Refusal, _refused)
     app.add_exception_handler(MetariskError, _ours)
+    app.add_exception_handler(OSError, _full)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
 
@@ -87,6 +91,20 @@ async def _ours(request: Request, error: Exception) -> JSONResponse:
         "do": "Try again later; its operator can see why in /readyz and in the log.",
     }
     return JSONResponse(body, status, {"Retry-After": "5"})
+
+
+async def _full(request: Request, error: Exception) -> JSONResponse:
+    """No room on the service's disk; any other refusal of the system is a bug of ours, and goes on."""
+    assert isinstance(error, OSError)
+    if error.errno not in NO_ROOM:
+        raise error
+    _log.error("a request could not be served: no space left")
+    body = {
+        "found": "the service has no space left for this",
+        "expected": "",
+        "do": "Tell its operator, and send it again later.",
+    }
+    return JSONResponse(body, FULL, {"Retry-After": "60"})
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
