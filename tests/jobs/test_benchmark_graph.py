@@ -85,7 +85,7 @@ def test_a_figure_is_the_mean_of_each_seeds_own(config: Path, result: GraphResul
     strata = choose_strata(label[known], bench.split.part_of[known], 2)
     each = []
     for seed in (0, 1):
-        parts = [part for part in result.parts if part.pair[1:] == ("no_graph", 0.5, seed, "")]
+        parts = [part for part in result.parts if part.pair[1:] == ("no_graph", 0.5, seed, "", 0.0)]
         answers = gathered([read_part(part) for part in parts], bench.cohort.sample_ids)
         score = answers[Question("site.bone", EVER)][known]
         each.append(float(within_strata(score, label[known], strata)(np.ones((1, known.sum())))[0]))

@@ -139,6 +139,17 @@ def test_a_group_that_is_too_small_is_said_and_has_no_figures(table: pd.DataFram
     assert (np.minimum(enough["events"], enough["n"] - enough["events"]) >= TOO_FEW).all()
 
 
+def test_nobody_without_a_name_has_no_row_and_a_named_group_of_nobody_has(held_out: HeldOut) -> None:
+    """Those whose race is unknown, and all Asians, are not judged: the first say nothing, the second much."""
+    race = held_out.clinical["race"]
+    judged = held_out.endpoints["site.bone"].where(race.notna() & (race != "Asian"))
+    told = replace(held_out, endpoints=held_out.endpoints.assign(**{"site.bone": judged}))
+    table = subgroup_figures({OURS: {BONE: np.linspace(0.1, 0.9, N)}}, told)
+    by_race = table[table["column"] == "race"].set_index("group")
+    assert list(by_race.index) == ["White", "Asian"]
+    assert (by_race.loc["Asian", "kind"], by_race.loc["Asian", "n"]) == (SMALL, 0)
+
+
 def test_ages_stand_in_bands_whose_lower_end_belongs_to_them() -> None:
     ages = [49.9, 50.0, 64.9, 65.0, 74.9, 75.0, np.nan]
     clinical = pd.DataFrame({"patient_id": "P", "age_years": np.repeat(ages, 5)})

@@ -230,6 +230,35 @@ def graph(
 
 
 @benchmark.command()
+def unseen(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/benchmarks.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")],
+    data_root: DataRoot = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")] = 1,
+) -> None:
+    """Ask what the graph tells of genes and panels that nothing was learned from.
+
+    Models learn without a random share of the genes, or on one panel (`benchmark.unseen`). Held-out patients
+    are asked with the hidden genes alone, with all others, and with both, over the real topology, permuted
+    ones and none, and by models that have no graph. Differences are paired, seed by seed and patient by
+    patient.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.cli.show import duration, show_facts, show_rows
+    from metarisk.jobs.benchmark_unseen import benchmark_unseen
+
+    with progress() as on_progress:
+        result = benchmark_unseen(
+            config, out=out, data_root=data_root, workers=workers, on_progress=on_progress
+        )
+    show_rows(result.verdicts.columns, result.verdicts.to_numpy(dtype=str).tolist())
+    facts = {"table": result.table, "parts": f"{len(result.parts)} in {out}"}
+    show_facts({**facts, "took": duration(result.wall_s)})
+
+
+@benchmark.command()
 def consumers(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder that `train` wrote.")],
     samples: Annotated[

@@ -78,6 +78,57 @@ class GraphSection(Section):
         return self
 
 
+class PanelStep(Section):
+    """Panels by the names that samples have in their column ``panel``.
+
+    Attributes
+    ----------
+    learned
+        Samples on this one are learned from.
+    asked
+        Held-out samples on this one are asked; the genes that only it has are those never seen.
+    """
+
+    learned: str
+    asked: str
+
+
+class UnseenSection(Section):
+    """What `metarisk benchmark unseen` hides while models learn, and tells when the held-out are asked.
+
+    Attributes
+    ----------
+    hidden
+        Shares of the measured genes that are on the topology, ascending; the smaller are among the larger.
+    panels
+        Steps from one panel to another, beside the shares.
+    seeds
+        Fits of each model; hidden genes and permuted topologies are drawn anew for each.
+    models
+        Permuted topologies, none, and models that have no graph to tell them of a gene. The topologies of
+        ``graph.beside`` stand beside them.
+    """
+
+    hidden: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = (0.3, 0.5, 0.7)
+    panels: tuple[PanelStep, ...] = ()
+    seeds: int = Field(default=3, ge=1, le=50)
+    models: tuple[Permuted | Literal["boosting", "linear", "elastic_net"], ...] = (
+        "no_graph",
+        "rewired",
+        "shuffled_signs",
+        "boosting",
+        "linear",
+    )
+
+    @model_validator(mode="after")
+    def _something_is_hidden(self) -> UnseenSection:
+        if list(self.hidden) != sorted(set(self.hidden)):
+            raise ValueError("hidden must ascend")
+        if not (self.hidden or self.panels):
+            raise ValueError("hidden or panels: name at least one")
+        return self
+
+
 class ChoiceSection(Section):
     """Settings that are chosen anew inside the training patients of each fit: nested cross-validation.
 
@@ -115,6 +166,8 @@ class BenchmarkSection(Section):
         Settings of the networks that each fit chooses for itself; those of the experiment if left out.
     graph
         Of `metarisk benchmark graph`.
+    unseen
+        Of `metarisk benchmark unseen`; its defaults if left out.
     """
 
     split: SplitSection = SplitSection()
@@ -122,6 +175,8 @@ class BenchmarkSection(Section):
     versus: Control | None = None
     choose: ChoiceSection | None = None
     graph: GraphSection = GraphSection()
+    # Left out of what is written where there is none, so that hashes of experiments stay what they were.
+    unseen: UnseenSection | None = Field(default=None, exclude_if=lambda unseen: unseen is None)
 
     def models_beside(self, controls: tuple[Control, ...]) -> tuple[Control, ...]:
         """Baselines and controls, where ``controls`` are those that a training run has."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from metarisk.config import load_experiment
-from metarisk.config.benchmark import BenchmarkSection
+from metarisk.config.benchmark import BenchmarkSection, PanelStep
 from metarisk.config.experiment import Experiment
 from metarisk.config.search import Value
 from metarisk.files import written
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from metarisk.pathways.topology import Topology
     from metarisk.train.crossvalidate import Round
     from metarisk.train.outer import OuterSplit
+    from metarisk.train.unseen import Hiding
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,9 @@ class Pair(NamedTuple):
         Seed of the fit and of a permuted topology; the experiment's own if None.
     topology
         Name of another topology that it runs over; the experiment's own if empty.
+    hides
+        Share of the genes that it does not learn from, or the panel that it learns from and the one that it
+        is asked on; nothing is hidden at 0.
     """
 
     fit: int
@@ -55,6 +59,7 @@ class Pair(NamedTuple):
     share: float = 1.0
     seed: int | None = None
     topology: str = ""
+    hides: float | PanelStep = 0.0
 
 
 class ComparedPart(NamedTuple):
@@ -146,9 +151,23 @@ class Bench:
 
     def _round(self, pair: Pair, experiment: Experiment) -> Round:
         from metarisk.train.crossvalidate import Round
+        from metarisk.train.unseen import unseen_round
 
         split = self.split.fit(pair.fit).learning_from(pair.share, self.cohort.patient_ids, experiment.seed)
-        return Round.of(self.cohort, self._topology(pair.topology), experiment, split, self.start)
+        topology = self._topology(pair.topology)
+        if pair.hides == 0.0:
+            return Round.of(self.cohort, topology, experiment, split, self.start)
+        hiding = self._hiding(pair, experiment)
+        return unseen_round(self.cohort, topology, experiment, split, hiding, self.start)
+
+    def _hiding(self, pair: Pair, experiment: Experiment) -> Hiding:
+        """The same genes for every topology: those of the experiment's own."""
+        from metarisk.train.unseen import hide_newer, hide_share
+
+        features = experiment.features
+        if isinstance(pair.hides, PanelStep):
+            return hide_newer(self.cohort, features, pair.hides)
+        return hide_share(self.cohort, self.topology, features, pair.hides, experiment.seed)
 
     def choice(self, pair: Pair, folder: Path) -> ComparedPart:
         """Each alternative on each inner fold of a fit: what stands in the folder, else judged now."""
@@ -210,16 +229,11 @@ def fit_part(bench: Bench, pair: Pair, folder: Path) -> ComparedPart:
     folder
         Where the parts stand.
     """
-    from metarisk.train.crossvalidate import answer_table
-
     if pair.model == CHOICE:
         return bench.choice(pair, folder)
     round_ = bench.round(pair, folder)
-
-    def answer() -> pd.DataFrame:
-        return answer_table(round_.answers(pair.model, lambda epoch: None), round_.test)
-
-    part = _kept_or_made(pair, folder, round_.key(pair.model), round_.prepared.notes, answer)
+    key, notes = round_.key(pair.model), round_.prepared.notes
+    part = _kept_or_made(pair, folder, key, notes, lambda: round_.table(pair.model))
     if not part.kept:
         log.info("%s, %s: %.0f s", pair.model, bench.split.fit_name(pair.fit), part.seconds)
     return part

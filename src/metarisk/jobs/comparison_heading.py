@@ -28,7 +28,8 @@ def what_it_rests_on(
     experiment = bench.experiment
     spent: dict[str, float] = {}
     for part in parts:
-        spent[part.pair.model] = spent.get(part.pair.model, 0.0) + part.seconds
+        name = part.pair.topology or part.pair.model
+        spent[name] = spent.get(name, 0.0) + part.seconds
     libraries = ("numpy", "scikit-learn", "torch")
     return {
         "command": command,

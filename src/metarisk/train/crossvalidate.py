@@ -46,11 +46,15 @@ class Round:
         Held-out samples.
     experiment
         The whole configuration.
+    scored_on
+        What each row of ``test`` is asked with, where samples stand there several times, see
+        `metarisk.train.unseen`; None where each stands once with all it has.
     """
 
     prepared: Prepared
     test: Cohort
     experiment: Experiment
+    scored_on: NDArray[np.str_] | None = None
 
     @classmethod
     def of(
@@ -69,6 +73,14 @@ class Round:
         """Answers of a model for the held-out samples, everything fitted on the others."""
         training_set, topology, _ = self.prepared
         return control_answers(model, training_set, topology, self.experiment, self.test, on_epoch)
+
+    def table(self, model: str) -> pd.DataFrame:
+        """The same as rows, see `answer_table`; with a column ``scored_on`` where samples are asked so."""
+        answers = self.answers(model, lambda epoch: None)
+        table = answer_table(answers, self.test)
+        if self.scored_on is None:
+            return table
+        return table.assign(scored_on=np.tile(self.scored_on, len(answers)))
 
     def key(self, model: str) -> str:
         """SHA-256 over all that the answers of a model rest on, hexadecimal.

@@ -53,7 +53,8 @@ def subgroup_figures(models: Mapping[str, Answers], held_out: HeldOut) -> pd.Dat
     """Figures of each model on each question in each group of patients.
 
     Groups are as recorded: sex, age band, race, cancer type, panel, cohort and stage, those of the columns
-    that tell samples apart. A value of fewer than five samples joins `RARE`, so that it names nobody.
+    that tell samples apart. A value of fewer than five samples joins `RARE`, so that it names nobody; where
+    nobody without a name knows the answer, `UNKNOWN` and `RARE` have no row.
     Patients are resampled from the whole test set, so that groups are compared on the same resamples.
 
     Parameters
@@ -152,18 +153,22 @@ def _age_bands(clinical: pd.DataFrame) -> pd.Series:
 
 
 def _groups(names: Mapping[str, NDArray[np.str_]], asked: Asked) -> Iterator[Group]:
-    """Everybody, then the groups of each column by size, also those that know no answer."""
+    """Everybody, then the groups of each column by size, also those with a name that know no answer."""
     yield Group(EVERYBODY, EVERYBODY, np.arange(len(asked.judged.rows)))
     for column, group_of in names.items():
         known = group_of[asked.judged.rows]
         groups = [Group(column, name, np.flatnonzero(known == name)) for name in np.unique(group_of)]
-        yield from sorted(groups, key=_place)
+        yield from sorted((group for group in groups if len(group.rows) or _is_named(group)), key=_place)
+
+
+def _is_named(group: Group) -> bool:
+    return group.name not in (UNKNOWN, RARE)
 
 
 def _place(group: Group) -> tuple[bool, int, str]:
     """Age bands in their order, other groups by size, those without a name last."""
     band = AGE_NAMES.index(group.name) if group.name in AGE_NAMES else -len(group.rows)
-    return group.name in (UNKNOWN, RARE), band, group.name
+    return not _is_named(group), band, group.name
 
 
 def _drawn(asked: Asked, groups: Sequence[Group], weights: DoubleArray) -> Iterator[tuple[Cell, DoubleArray]]:
@@ -225,7 +230,7 @@ def _gaps(
 ) -> Iterator[dict[str, Any]]:
     """Largest minus smallest AUROC of each column with two large groups or more."""
     for column in dict.fromkeys(group.column for group in groups):
-        named = [group for group in groups if group.column == column and group.name not in (UNKNOWN, RARE)]
+        named = [group for group in groups if group.column == column and _is_named(group)]
         if len(named) < 2:
             continue
         figures = [drawn[Cell(model, column, group.name, "auroc")] for group in named]

@@ -74,10 +74,10 @@ def _draw_panel(axes: Axes, table: pd.DataFrame) -> None:
         at = np.array([shares.index(share) for share in rows["share"]]) + 0.08 * (
             place - (len(topologies) - 1) / 2
         )
-        gaps = [rows["auroc"] - rows["lower"], rows["upper"] - rows["auroc"]]
+        value, lower, upper = (rows[name].to_numpy() for name in ("auroc", "lower", "upper"))
         axes.errorbar(
-            at, rows["auroc"], gaps, fmt=marker, ls=line, ms=4, lw=1.1, color=colour, capsize=0,
-            label=LABELS.get(topology, topology.replace("_", " ")),
+            at, value, [value - lower, upper - value], fmt=marker, ls=line, ms=4, lw=1.1, color=colour,
+            capsize=0, label=LABELS.get(topology, topology.replace("_", " ")),
         )  # fmt: skip
     axes.set_xticks(range(len(shares)), [f"{share:.0%}" for share in shares])
     axes.set_xlim(-0.4, len(shares) - 0.6)
