@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 
 from metarisk.jobs.model_server import model_server
-from metarisk.schema.scores import COLUMNS, SPARK_TYPE
+from metarisk.schema.scores import COLUMNS
 from tests.consumers.conftest import CHAMPION, Consumer
-from tests.consumers.ways import ASSAYS, WAYS, as_table, command_line, post, records_of, spark
+from tests.consumers.ways import ASSAYS, WAYS, as_table, command_line, post, records_of
 
 pytestmark = pytest.mark.slow
 
@@ -108,9 +108,3 @@ def test_a_bad_row_over_http_is_the_callers_fault_in_our_words(
     assert refusal.value.code == 400
     assert sentence in json.loads(refusal.value.read())["message"]
     assert urlopen(f"{server}/ping", timeout=10).status == 200
-
-
-def test_spark_may_lack_an_assay(consumer: Consumer, tmp_path: Path) -> None:
-    assert SPARK_TYPE.count(":") == len(COLUMNS) + 1
-    rows = consumer.rows.drop(columns=["expression"])
-    assert_equal(spark(consumer, tmp_path, rows), consumer.load().predict(rows))

@@ -154,12 +154,12 @@ spark.stop()
 """
 
 
-def spark(consumer: Consumer, folder: Path, rows: pd.DataFrame | None = None) -> pd.DataFrame:
+def spark(consumer: Consumer, folder: Path) -> pd.DataFrame:
     """`mlflow.pyfunc.spark_udf` on a local Spark; its rows come in any order."""
     pytest.importorskip("pyspark", reason="pip install 'metarisk[spark]'")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java, and no java is on the PATH")
-    rows = consumer.rows if rows is None else rows
+    rows = consumer.rows
     table = folder / "rows.json"
     table.write_text("".join(json.dumps(record) + "\n" for record in records_of(rows)))
     (folder / "rows.json.schema").write_text(json.dumps({"ddl": _ddl_of(rows)}))
