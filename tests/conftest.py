@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
     from metarisk.models.bundle import ModelBundle
     from metarisk.pathways.topology import Topology
+    from tests.browser import Chromium, Window
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +108,23 @@ def store_in(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
         return default_uri(folder)
 
     return copy_into
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A real browser for every test that shows a page; skipped where none is installed."""
+    from tests.browser import chromium_in
+
+    with chromium_in(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Iterator[Window]:
+    """A new window of it, as nobody has used it before."""
+    window = chromium.window()
+    yield window
+    window.close()
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,3 +164,48 @@ def test_bars_are_as_high_as_their_shares_of_the_highest() -> None:
     assert [round(h / highest, 2) for h in heights] == [0.33, 0.67, 1.0, 0.67]
     assert 'aria-label="told"' in drawn
     assert paired_histogram((0,), (0,), (), "none", ("one", "other")).count("<rect") == 2
+
+
+def shown(browser: Any, folder: Path, page: str) -> None:
+    file = folder / "scores.html"
+    file.write_text(page, encoding="utf-8")
+    browser.open(file)
+    assert browser.complaints() == []
+    assert browser.requests() == [file.as_uri()]
+
+
+def test_a_browser_complains_of_nothing_asks_for_nothing_and_runs_nothing_of_a_name(
+    browser: Any, tmp_path: Path
+) -> None:
+    page = scores_page(report(BAD, {BAD: 1}), audit((check(BAD),)), SetAsideRows(1, {BAD: 1}))
+    shown(browser, tmp_path, page)
+    assert browser.run("document.querySelector('h1').textContent") == BAD
+    assert browser.run("document.scripts.length") == 1
+
+
+def test_its_tables_sort_by_number_and_keep_the_rows_that_hold_a_word(browser: Any, tmp_path: Path) -> None:
+    sizes = {"nine": 9.0, "ten": 10.0, "half": 0.5}
+    checks = tuple(
+        Check("number", name, "share", 0.1, 0.6, psi, 0.5, 90, "ok") for name, psi in sizes.items()
+    )
+    shown(browser, tmp_path, scores_page(report(), audit(checks), NONE))
+    names = "[...document.querySelectorAll('#audit tbody tr:not([hidden]) code')].map(e => e.textContent)"
+    browser.click("#audit th:nth-child(6) button")
+    assert browser.run(names) == ["half", "nine", "ten"]
+    browser.click("#audit th:nth-child(6) button")
+    assert browser.run(names) == ["ten", "nine", "half"]
+    browser.click("#audit .filter input")
+    browser.type("nin")
+    assert browser.run(names) == ["nine"]
+    assert browser.text("#audit .filter output") == "1 of 3"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_and_nothing_is_wider_than_a_small_screen(
+    browser: Any, tmp_path: Path, scheme: str
+) -> None:
+    browser.emulate(prefers_color_scheme=scheme)
+    browser.resize(360)
+    shown(browser, tmp_path, scores_page(report(), audit(), SetAsideRows(1, {BAD: 1})))
+    assert browser.lowest_contrast() >= 4.5  # WCAG 2.2, level AA, text of normal size
+    assert browser.run("document.documentElement.scrollWidth") <= 360
