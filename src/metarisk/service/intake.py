@@ -18,6 +18,7 @@ START = 2000
 TABLES = (".parquet", ".tsv", ".csv", ".txt", ".tsv.gz", ".csv.gz", ".txt.gz")
 CONTAINERS = (".h5mu", ".h5ad")
 PACKED = (".zip", ".tar", ".tar.gz", ".tgz")
+ENDINGS = (*TABLES, *CONTAINERS, *PACKED)
 
 
 class Place(NamedTuple):
@@ -124,12 +125,12 @@ def samples_in(folder: Path) -> Path:
 
 def _ending(file_name: str) -> str:
     lower = file_name.lower()
-    known = sorted((*TABLES, *CONTAINERS, *PACKED), key=len, reverse=True)
+    known = sorted(ENDINGS, key=len, reverse=True)
     ending = next((each for each in known if lower.endswith(each)), None)
     if ending is None:
         raise InputError(
             "the upload's file name has no known ending",
-            expected=", ".join((*TABLES, *CONTAINERS, *PACKED)),
+            expected=", ".join(ENDINGS),
             do="Name the file by its format; pack a study folder or a stored cohort as zip or tar.gz.",
         )
     return ending

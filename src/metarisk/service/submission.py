@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import BinaryIO, NamedTuple
 from uuid import uuid4
 
 from metarisk.errors import InputError, nearest
+from metarisk.schema.findings import visible
 from metarisk.service.folders import DataFolder
 from metarisk.service.intake import Place, allowed_path, check_inside, receive
 from metarisk.service.queue import Order, Queue, Submitted
@@ -77,7 +78,7 @@ class Desk:
         job_id = str(uuid4())
         try:
             place, sha256 = receive(stream, file_name, self.folder.input(job_id), self.settings.limits)
-            submitted = self._submit(("upload", place.path.name, sha256), place, model, asker, job_id=job_id)
+            submitted = self._submit(("upload", _told(file_name), sha256), place, model, asker, job_id=job_id)
         except BaseException:
             self.folder.drop(job_id)
             raise
@@ -119,3 +120,8 @@ class Desk:
             key=asker.key,
         )
         return self.queue.submit(order)
+
+
+def _told(file_name: str) -> str:
+    """What the asker calls an upload, without the folders that some browsers send; no file has this name."""
+    return visible(PureWindowsPath(file_name).name) or "an upload"

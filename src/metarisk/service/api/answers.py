@@ -129,6 +129,18 @@ class SampleRow(BaseModel):
     sample_id: str = Field(max_length=200)
 
 
+class IntakeAnswer(BaseModel):
+    """What may be handed in."""
+
+    endings: list[str] = Field(description="Of an upload's file name.")
+    upload_bytes: int = Field(description="Largest upload.")
+    unpacked_bytes: int = Field(description="What an upload may become when it is unpacked.")
+    samples: int = Field(description="Rows of one uploaded table.")
+    paths: bool = Field(description="True where samples below a folder of the service's may be named.")
+    datasets: list[str] = Field(description="Names of samples that the service knows.")
+    keep_days: float = Field(description="How long results are kept.")
+
+
 class ScoreRequest(BaseModel):
     """Few samples, scored while the asker waits."""
 

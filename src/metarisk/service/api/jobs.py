@@ -17,7 +17,7 @@ from starlette.datastructures import UploadFile
 from metarisk.service.api.access import KeyedAsker, Owner
 from metarisk.service.api.answers import ErrorBody, JobAnswer, JobList, JobRequest, State, UploadRequest
 from metarisk.service.api.refusals import ERRORS, Refusal
-from metarisk.service.queue import DONE, ENDED, FAILED, Job, Queue, Submitted
+from metarisk.service.queue import CANCELLED, DONE, ENDED, FAILED, Job, Queue, Submitted
 from metarisk.service.submission import Asker, Desk
 
 PARQUET = "application/vnd.apache.parquet"
@@ -27,6 +27,7 @@ REPORT_POLICY = (
     "script-src 'unsafe-inline'"
 )
 QUARANTINE = re.compile(r"quarantine[^/]*\.(parquet|tsv|csv|jsonl?)")
+AUDIT_KINDS = {"json": "application/json", "tsv": "text/tab-separated-values; charset=utf-8"}
 REPORT = re.compile(r"[^/]*\.html")
 NO_JOB: dict[int | str, dict[str, Any]] = {404: {"model": ErrorBody, "description": "No such job."}}
 NOT_NOW: dict[int | str, dict[str, Any]] = {
@@ -104,6 +105,9 @@ def cancel_job(request: Request, job_id: UUID, owner: Owner) -> JobAnswer:
     now = queue.cancel(job.id)
     if now is None or now.state in {DONE, FAILED}:
         raise Refusal(409, "the job has ended", do="Fetch its scores, or read its error.")
+    if now.state == CANCELLED:  # nobody holds it, and an earlier worker may have left its work
+        desk: Desk = request.app.state.desk
+        desk.folder.drop_result(job.id)
     return JobAnswer.of(now)
 
 
@@ -137,6 +141,23 @@ def fetch_quarantine(request: Request, job_id: UUID, owner: Owner) -> FileRespon
     """Fetch the rows that were not scored, each with its reason; 404 where there are none."""
     table = _part(_result(request, job_id, owner), QUARANTINE, "quarantined rows")
     return FileResponse(table, media_type="application/octet-stream", filename=table.name)
+
+
+@router.get(
+    "/{job_id}/audit",
+    response_class=FileResponse,
+    responses={
+        **NOT_NOW,
+        200: {"content": {"application/json": {}, "text/tab-separated-values": {}}, "description": "Checks."},
+    },
+)
+def fetch_audit(
+    request: Request, job_id: UUID, owner: Owner, format: Literal["json", "tsv"] = "json"
+) -> FileResponse:
+    """Fetch how a done job's samples and scores differ from the training patients; 404 where it has none."""
+    name, kind = f"audit.{format}", AUDIT_KINDS[format]
+    table = _part(_result(request, job_id, owner), re.compile(re.escape(name)), "audit")
+    return FileResponse(table, media_type=kind, filename=name)
 
 
 @router.get(
