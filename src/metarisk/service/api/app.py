@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 from metarisk import __version__
-from metarisk.service.api import health, intake, jobs, scoring
+from metarisk.service.api import health, intake, jobs, page, scoring
 from metarisk.service.api.gate import Gate
 from metarisk.service.api.refusals import install_refusals
 from metarisk.service.metrics import JobCollector, latency_in
@@ -45,7 +45,7 @@ def build_app(settings: Settings, engine: Engine) -> FastAPI:
     app.state.tokens = Tokens(engine)
     app.state.warm = WarmModels(settings)
     app.state.registry = registry
-    for part in (jobs, intake, scoring, health):
+    for part in (jobs, intake, scoring, health, page):
         app.include_router(part.router)
     install_refusals(app)
     app.add_middleware(Gate, limits=settings.limits, latency=latency_in(registry))
