@@ -68,7 +68,8 @@ class Chromium:
         self._rest, self._number = b"", 0
         self.events: list[dict[str, Any]] = []
         # Every new window, whoever opens it, waits until it is listened to.
-        self.ask("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=True, flatten=True)
+        listen = {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True}
+        self.ask("Target.setAutoAttach", **listen, filter=[{"type": "page"}])
 
     def window(self) -> Window:
         """A new window that shares no storage with any other."""
@@ -137,6 +138,8 @@ class Window:
 
     def __init__(self, chromium: Chromium, session: str, target: str, context: str) -> None:
         self._chromium, self._session, self._target, self._context = chromium, session, target, context
+        for command in LISTENING:  # answered: from here on no event is lost, whatever process shows a page
+            self.ask(command)
 
     def ask(self, method: str, **parameters: Any) -> Any:
         """Answer to a command about this window."""
