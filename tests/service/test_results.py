@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -147,3 +149,19 @@ def test_cancelling_a_job_that_a_worker_gave_back_drops_what_that_one_scored(ser
     assert unfinished(service, job)
     assert httpx.delete(f"{service.url}/v1/jobs/{job}").json()["state"] == "cancelled"
     assert not list((service.folder / "data" / "jobs" / job).glob("result*"))
+
+
+def test_a_job_whose_model_is_gone_names_no_folder_of_the_service(tiny_model: Any, tmp_path: Path) -> None:
+    model = shutil.copytree(tiny_model.folder, tmp_path / "model")
+    service = make_service(tmp_path, model)
+    write_samples(service.root / "few.tsv", 2)
+    try:
+        service.serve()
+        job = service.submit("few.tsv")
+        shutil.rmtree(model)
+        service.work_here()
+        told = service.wait(job, "failed")
+    finally:
+        service.end()
+    assert told["error"]["found"] == "the model or the disk of the service cannot be used"
+    assert str(tmp_path) not in str(told)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from uuid import uuid4
 
-from metarisk.errors import MetariskError, OutputError, RegistryError, ResourceError
+from metarisk.errors import InputError, MetariskError, OutputError, RegistryError, ResourceError
 from metarisk.service.folders import DataFolder
 from metarisk.service.heart import Heart
 from metarisk.service.pinning import pin_model
@@ -136,6 +136,12 @@ class Worker:
             _log.error("job %s: a bug of ours: %s", job.id, where)
             error = ResourceError(
                 "the scoring code met an error that it should not", do="Report it with the job's id."
+            )
+        elif not isinstance(error, InputError):  # it may name folders of the service, not of the asker
+            _log.error("job %s: %s", job.id, error)
+            error = ResourceError(
+                "the model or the disk of the service cannot be used",
+                do="Ask whoever runs it: the log has the reason under the job's id.",
             )
         if not self._queue.fail(job, error):
             return "lease lost"
