@@ -103,7 +103,7 @@ def receive(stream: BinaryIO, file_name: str, folder: Path, limits: Limits) -> t
     kept = folder / f"samples{ending}"
     sha256 = _keep(stream, kept, limits)
     if ending in PACKED:
-        packed = kept.rename(folder.with_name("packed"))
+        packed = kept.rename(folder.with_name(f"upload{ending}"))  # as a refusal names it
         try:
             _unpack(packed, folder, limits)
         finally:
