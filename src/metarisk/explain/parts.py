@@ -6,7 +6,7 @@ log odds. What belongs to none of its parts stands as a part of its own:
 * by assay and by gene: ``clinical`` (clinical values against the training mean, measurements at the mean) and
   ``missing`` (clinical values that are unknown: the answer minus the one with each at its training mean);
 * by pathway: ``direct`` (the path beside the graph);
-* by edge: ``direct``, and ``without messages`` (what genes add through their pathways unmoved by neighbours).
+* by edge: ``direct``, and ``without edges`` (what genes add by themselves, unmoved by neighbours and signs).
 
 Genes and edges are integrated gradients, checked to add up; pathways, ``direct`` and the rest are exact.
 """
@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metarisk.explain.edges import edge_shares, has_messages
+from metarisk.explain.edges import Wiring, edge_shares, has_edges
 from metarisk.explain.genes import add_table, at_the_mean, integrated
 from metarisk.explain.patients import average_patient, filled
 from metarisk.explain.questions import DoubleArray, Link, link, log_odds_of
@@ -32,7 +32,6 @@ from metarisk.models.bundle import ModelBundle
 from metarisk.models.conformal import Asked
 from metarisk.models.ensemble import Ensemble, tensors
 from metarisk.models.network import Network
-from metarisk.nn.propagation import Messages, messages_of
 from metarisk.pathways.edges import RELATIONS
 from metarisk.schema.assays import Assay
 
@@ -60,9 +59,9 @@ class Subject:
     questions: Mapping[str, Asked]
 
     @cached_property
-    def messages(self) -> Messages:
-        """Everything that a step of message passing sends."""
-        return messages_of(self.bundle.topology)
+    def wiring(self) -> Wiring:
+        """Everything that edges carry."""
+        return Wiring.of(self.bundle.topology)
 
     @property
     def ensemble(self) -> Ensemble:
@@ -78,8 +77,8 @@ class Subject:
             "assay": Names.of([(str(assay), str(assay)) for assay in scales], ("clinical", "missing")),
             "gene": Names.of(cells, ("clinical", "missing")),
         }
-        if has_messages(member, self.messages):
-            found["edge"] = Names.of(_edge_names(self.bundle), ("without messages", "direct"))
+        if has_edges(member, self.bundle.topology):
+            found["edge"] = Names.of(_edge_names(self.bundle), ("without edges", "direct"))
         if member.graph is not None:
             named = [(name, "") for name in self.bundle.topology.pathways]
             found["pathway"] = Names.of(named, ("direct",))
@@ -245,7 +244,7 @@ def _by_member(
     through = outputs.graph[at] - start_graph
     direct = told(outputs.whole[at] - start - through)
     if "edge" in subject.parts:
-        edges, alone = edge_shares(member, subject.messages, tensors(batch, weight.device), weight, points)
+        edges, alone = edge_shares(member, subject.wiring, tensors(batch, weight.device), weight, points)
         unmoved = told(alone.numpy() - start_graph)
         found["edge"] = np.concatenate([edges.permute(0, 2, 1).numpy(), unmoved, direct], axis=2)
     if "pathway" in subject.parts:

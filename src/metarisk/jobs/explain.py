@@ -28,7 +28,7 @@ OnProgress = Callable[[str, int, int], None]
 MANIFEST = "summary.json"
 PORTION = 256  # samples that are read at a time
 NO_GRAPH = "The model has no graph path: answers are explained by assays and genes, not by pathways and edges."
-NO_EDGES = "The model passes no messages along edges: there is no table of edges."
+NO_EDGES = "No gene enters the graph of this model, or it has no edges: there is no table of edges."
 
 
 class Asked(NamedTuple):
