@@ -20,7 +20,7 @@ BARS, COLUMNS = 8, 2
 EDGES = 24  # of a network
 MOST_NETWORKS = 12
 LEVEL = 0.05
-LONGEST = 34  # letters of a name beside a bar
+LONGEST = 40  # letters of a name beside a bar
 SIGNS = {"->": 1, "-|": -1, "--": 0}
 CAPTIONS = "captions.md"
 
@@ -60,14 +60,15 @@ def _bars(table: pd.DataFrame, kind: str, folder: Path) -> Drawn:
         "cancer type); hatched bars are unstable: the members disagree on the sign. What matters to a model is "
         "not thereby a cause."
     )
-    with sheet(4.9 * columns, 0.7 + 0.2 + rows * (0.62 + 0.2 * (BARS + 1))) as figure:
+    with sheet(5.2 * columns, 0.7 + 0.2 + rows * (0.62 + 0.2 * (BARS + 1))) as figure:
         grid = panels(figure, rows, columns)
         for axes, answer in zip(grid, answers, strict=False):
             _draw_bars(axes, table[table["answer"] == answer], str(answer))
         for axes in grid[len(answers) :]:
             axes.set_axis_off()
-        figure.text(0.0, 0.0, "* p < 0.05 over all parts; hatched: members disagree on the sign", fontsize=8)
-        figure.get_layout_engine().set(rect=(0, 0.25 / figure.get_figheight(), 1, 1))  # type: ignore[union-attr,call-arg]
+        figure.supxlabel(
+            f"* p < {LEVEL} over all parts; hatched: members disagree on the sign", fontsize=8, x=0.01, ha="left"
+        )
         return save(figure, folder, "circuits", caption)
 
 
