@@ -47,12 +47,14 @@ def measured(topology: Topology, n_samples: int) -> tuple[dict[str, Tensor], Ten
 
 
 def answer_at(member: Any, topology: Topology, values: Tensor, strength: Tensor) -> Tensor:
-    """The graph's answers for one sample, written edge by edge, each with a strength of its own, (E,) to (O,)."""
+    """The graph's answers for one sample, edge by edge, each with a strength of its own, (E,) to (O,)."""
     genes, sent, by_edge = member.graph.genes, messages_of(topology), influence_by_edge(topology)
 
     def step(layer: Any, state: Tensor) -> Tensor:
         message = torch.zeros_like(state)
-        lines = zip(*(getattr(sent.edges, name).tolist() for name in sent.edges._fields), sent.origin, strict=True)
+        lines = zip(
+            *(getattr(sent.edges, name).tolist() for name in sent.edges._fields), sent.origin, strict=True
+        )
         for receiver, sender, wire, value, origin in lines:
             carried = strength[origin] * value * layer.relation_weight[wire] * state[sender]
             message = message.index_add(0, torch.tensor([receiver]), carried[None])
@@ -104,9 +106,13 @@ def test_shares_equal_gradients_by_each_edge_s_own_strength(layers: tuple[int, i
         for at in (np.arange(40) + 0.5) / 40:
             here = (ones * float(at)).requires_grad_()
             answers = (weight[:, row] * answer_at(member, topology, values, here)).sum(dim=1)
-            slow += torch.stack([torch.autograd.grad(one, here, retain_graph=True)[0] for one in answers]) / 40
+            slow += (
+                torch.stack([torch.autograd.grad(one, here, retain_graph=True)[0] for one in answers]) / 40
+            )
         torch.testing.assert_close(shares[:, :, row], slow, atol=2e-4, rtol=0.0)
-        torch.testing.assert_close(alone[row], answer_at(member, topology, values, 0.0 * ones), atol=1e-5, rtol=0.0)
+        torch.testing.assert_close(
+            alone[row], answer_at(member, topology, values, 0.0 * ones), atol=1e-5, rtol=0.0
+        )
         whole = member(*inputs).graph[row]
         added = (weight[:, row] * (whole - alone[row])).sum(dim=1)
         torch.testing.assert_close(shares[:, :, row].sum(dim=1), added, atol=1e-4, rtol=0.0)
@@ -156,9 +162,7 @@ def test_edges_of_influence_and_what_a_gene_has_as_an_output_add_up(small_topolo
     sources = small_topology.member_gene[by_edge.member]
     np.testing.assert_array_equal(sources, small_topology.source[by_edge.edge])
     direct = small_topology.target[by_edge.edge] % 14 == 0  # the gene that the others of a circuit act on
-    np.testing.assert_array_equal(
-        np.sign(by_edge.value[direct]), small_topology.sign[by_edge.edge[direct]]
-    )
+    np.testing.assert_array_equal(np.sign(by_edge.value[direct]), small_topology.sign[by_edge.edge[direct]])
 
 
 def test_without_edges_or_genes_on_the_graph_there_is_nothing_to_tell_of_edges() -> None:

@@ -43,7 +43,13 @@ def test_the_answers_that_are_explained_are_those_that_are_scored(
         answer.asked: answer.value
         for answer in probabilities(bundle.ensemble, bundle.calibration, batch, horizons)
     }
-    assert set(subject.questions) == {"site.bone", "site.liver", "response", "metastasis@365", "metastasis@730"}
+    assert set(subject.questions) == {
+        "site.bone",
+        "site.liver",
+        "response",
+        "metastasis@365",
+        "metastasis@730",
+    }
     for place, asked in enumerate(subject.questions.values()):
         odds = np.log(scored[asked]) - np.log1p(-scored[asked])
         np.testing.assert_allclose(found.log_odds[place], odds, atol=1e-5)
@@ -63,7 +69,9 @@ def test_the_average_patient_is_nowhere_from_itself(subject: Subject) -> None:
     assert all(np.abs(shares).max() < 1e-5 for shares in found.shares.values())
 
 
-def test_chunks_of_samples_do_not_show(subject: Subject, batch: Any, found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chunks_of_samples_do_not_show(
+    subject: Subject, batch: Any, found: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("metarisk.explain.parts.BUDGET", 1)  # a sample at a time
     assert subject.samples_at_a_time == 1
     parts = [part for _, part in explain(subject, batch)]
@@ -87,7 +95,9 @@ def test_rows_of_a_sample_add_up_whatever_is_kept(subject: Subject, found: Any, 
     assert kept.groupby(["sample_id", "answer"]).size().max() <= top
 
 
-def test_an_unknown_question_is_refused_with_the_nearest_and_an_endpoint_means_its_horizons(tiny_model: Any) -> None:
+def test_an_unknown_question_is_refused_with_the_nearest_and_an_endpoint_means_its_horizons(
+    tiny_model: Any,
+) -> None:
     with pytest.raises(InputError, match=r"answers no question 'site\.bonne'\. Did you mean 'site\.bone'\?"):
         choose_questions(tiny_model.bundle, ["response", "site.bonne"])
     assert list(choose_questions(tiny_model.bundle, ["metastasis"])) == ["metastasis@365", "metastasis@730"]
@@ -131,7 +141,9 @@ def missing_matters(small_topology: Topology) -> Any:
     return train_model(experiment, cohort, small_topology, lambda model, epoch: None), cohort
 
 
-def test_an_answer_that_comes_from_what_is_missing_is_flagged_and_others_are_not(small_topology: Topology) -> None:
+def test_an_answer_that_comes_from_what_is_missing_is_flagged_and_others_are_not(
+    small_topology: Topology,
+) -> None:
     trained, cohort = missing_matters(small_topology)
     subject = Subject(trained.bundle, choose_questions(trained.bundle, ["response"]))
     batch = trained.bundle.transform.apply(cohort)

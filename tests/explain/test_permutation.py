@@ -68,7 +68,8 @@ def test_a_stratum_without_both_outcomes_and_unknown_outcomes_count_for_nothing(
 def test_too_few_cases_are_not_tested() -> None:
     labels = np.array([1.0] * (LEAST_CASES - 1) + [0.0] * 40)
     _, p, adjusted, cases, _ = p_of(labels, np.full(len(labels), "A"), np.ones((len(labels), 3)), 0)
-    assert np.isnan(p).all() and np.isnan(adjusted).all()
+    assert np.isnan(p).all()
+    assert np.isnan(adjusted).all()
     assert cases[0] == LEAST_CASES - 1
 
 
@@ -88,7 +89,11 @@ def test_outcomes_by_a_horizon() -> None:
             "response": [1.0, 0.0, np.nan, 1.0, 0.0, 1.0],
         }
     )
-    asked = [Asked("metastasis", "metastasis", 365.0), Asked("response", "", EVER), Asked("site.bone", "", EVER)]
+    asked = [
+        Asked("metastasis", "metastasis", 365.0),
+        Asked("response", "", EVER),
+        Asked("site.bone", "", EVER),
+    ]
     found = outcomes_of(endpoints, asked)
     np.testing.assert_array_equal(found[0], [1.0, 0.0, 0.0, np.nan, np.nan, 0.0])
     np.testing.assert_array_equal(found[1], endpoints["response"])

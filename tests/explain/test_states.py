@@ -27,7 +27,9 @@ def test_every_state_rests_on_curated_edges_with_references_and_has_genes_of_one
         assert set(state.circuits) <= known
         assert len(state.genes) >= 5
         assert set(state.evidence) <= set(references())
-        assert set(state.effectors) <= {edge.source for edge in curated_edges() if edge.circuit in state.circuits}
+        assert set(state.effectors) <= {
+            edge.source for edge in curated_edges() if edge.circuit in state.circuits
+        }
         assert 1 in state.genes.values()
 
 
@@ -54,7 +56,9 @@ def raised(bundle: Any, levels: dict[str, float], n_samples: int = 1) -> Batch:
     ("epithelial", "mesenchymal", "call"),
     [(1.0, -1.0, "epithelial"), (-1.0, 1.0, "mesenchymal"), (1.0, 1.0, "hybrid"), (-1.0, -1.0, "neither")],
 )
-def test_emt_is_called_by_both_arms(tiny_model: Any, epithelial: float, mesenchymal: float, call: str) -> None:
+def test_emt_is_called_by_both_arms(
+    tiny_model: Any, epithelial: float, mesenchymal: float, call: str
+) -> None:
     bundle = tiny_model.bundle
     known = set(bundle.transform.scales[Assay.EXPRESSION].genes)
     levels = {gene: epithelial for gene in EPITHELIAL.genes if gene in known}
@@ -76,7 +80,8 @@ def test_a_state_with_too_few_measured_genes_is_not_told(tiny_model: Any) -> Non
     entry.measured[0, kept] = True
     entry.measured[1] = False
     rows = state_rows(bundle, batch, np.array(["few", "none"]))
-    assert rows["score"].isna().all() and (rows["call"] == "").all()
+    assert rows["score"].isna().all()
+    assert (rows["call"] == "").all()
     few = rows[rows["sample_id"] == "few"].set_index("state")
     assert few.loc["epithelial", ["genes_measured", "flag"]].tolist() == [2, TOO_FEW]
     assert set(rows.loc[rows["sample_id"] == "none", "flag"]) == {NO_EXPRESSION}

@@ -16,7 +16,9 @@ def explain(  # noqa: PLR0913, PLR0917  (an option each)
     out: Annotated[Path, typer.Option(help="Folder to make for tables, states and figures.")],
     task: Annotated[
         list[str] | None,
-        typer.Option(help="Answer to explain: site.bone, response, metastasis or metastasis@365; repeatable."),
+        typer.Option(
+            help="Answer to explain: site.bone, response, metastasis or metastasis@365; repeatable."
+        ),
     ] = None,
     sample: Annotated[
         list[str] | None, typer.Option("--samples", help="Id of a sample to explain; repeatable.")
@@ -33,8 +35,8 @@ def explain(  # noqa: PLR0913, PLR0917  (an option each)
     """Take each answer apart: by assay, gene, edge and pathway, sample by sample and for the cohort.
 
     Shares are log odds and add up to the answer minus that of the average training patient; the members of
-    the ensemble say how stable they are. With outcomes in the input, permutation p-values say whether what the
-    model reads of a part holds on patients it has not seen. EMT, hypoxia and other states are told beside.
+    the ensemble say how stable they are. With outcomes in the input, permutation p-values say whether what
+    the model reads of a part holds on patients it has not seen. EMT, hypoxia and other states stand beside.
     A part that matters to a model is not thereby a cause.
     """
     from metarisk.cli.progress import progress

@@ -73,9 +73,7 @@ class CohortTally:
             kind: cohort_table(self.subject, kind, summed[kind], _widened(self._tests[kind].result(), own))
             for kind, own in ((kind, names.rest) for kind, names in self.subject.parts.items())
         }
-        checks = [
-            check.table(self.subject, kind, summed[kind]) for kind, check in self._complete.items()
-        ]
+        checks = [check.table(self.subject, kind, summed[kind]) for kind, check in self._complete.items()]
         return {**tables, "completeness": pd.concat(checks, ignore_index=True)}
 
     def tested(self) -> Tested:
@@ -113,5 +111,5 @@ def _toward(subject: Subject, batch: Batch) -> FloatArray:
 def _widened(tested: Tested, rest: int) -> Tested:
     """The same with nothing tested for the parts of no kind."""
     blank = np.full((len(tested.p), rest), np.nan)
-    wide = (np.concatenate([values, blank], axis=1) for values in tested[:3])
-    return Tested(*wide, tested.cases, tested.controls)
+    difference, p, adjusted = (np.concatenate([values, blank], axis=1) for values in tested[:3])
+    return Tested(difference, p, adjusted, tested.cases, tested.controls)

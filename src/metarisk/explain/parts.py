@@ -116,7 +116,8 @@ class Names(NamedTuple):
     def of(cls, named: list[tuple[str, str]], rest: tuple[str, ...]) -> Names:
         """Names of pairs (name, detail), the rest behind them."""
         every = [*named, *((name, "") for name in rest)]
-        return cls(*(np.array(column, dtype=object) for column in zip(*every, strict=True)), len(rest))
+        names, details = (np.array(column, dtype=object) for column in zip(*every, strict=True))
+        return cls(names, details, len(rest))
 
     @property
     def own(self) -> int:
@@ -152,11 +153,12 @@ class Explained(NamedTuple):
     def gap(self, kind: str) -> DoubleArray:
         """What the shares of a kind leave unexplained, relative to the distance, shape (Q, n)."""
         total = self.shares[kind].sum(axis=3, dtype=np.float64).mean(axis=0)
-        return np.abs(total - self.distance) / np.maximum(np.abs(self.distance), LEAST_DISTANCE)
+        relative = np.abs(total - self.distance) / np.maximum(np.abs(self.distance), LEAST_DISTANCE)
+        return np.asarray(relative)
 
     @property
     def missing_share(self) -> DoubleArray:
-        """Share of the distance that vanishes with what is missing filled in, 0 .. 1, shape (Q, n).
+        r"""Share of the distance that vanishes with what is missing filled in, 0 .. 1, shape (Q, n).
 
         With d the answer's distance from the average patient's and e that of the same patient with every
         unknown clinical value at its training mean, (\\|d\\| - \\|e\\|) / \\|d\\|, not below 0; 0 where d is
@@ -232,7 +234,8 @@ def _by_member(
 
     def told(moved: NDArray[np.float32]) -> FloatArray:
         """Distances of outputs (n, O) as distances of answers, (Q, n, 1)."""
-        return np.einsum("no,qno->qn", moved, weight.numpy())[..., None].astype(np.float32)
+        told_of = np.einsum("no,qno->qn", moved, weight.numpy())
+        return np.asarray(told_of[..., None], dtype=np.float32)
 
     clinical, missing = told(outputs.clinic[at] - start), told(outputs.whole[at] - outputs.known[at])
     cells = _cells(subject, member, known, weight, points)
@@ -252,9 +255,7 @@ def _by_member(
     return found
 
 
-def _cells(
-    subject: Subject, member: Network, known: Batch, weight: Tensor, points: int
-) -> list[FloatArray]:
+def _cells(subject: Subject, member: Network, known: Batch, weight: Tensor, points: int) -> list[FloatArray]:
     """Share of each gene of each assay, channels together, (Q, n, Ga) each."""
     assays, flat = tensors(known, weight.device)
     start = at_the_mean(flat, subject.ensemble.plan)

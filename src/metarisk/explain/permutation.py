@@ -167,7 +167,7 @@ class PermutationTest:
         self._sums += np.matmul(centred, shares[:, :, self._tested])
 
     def result(self) -> Tested:
-        """p-values; NaN for answers with fewer than `LEAST_CASES` on a side and parts that were not tested."""
+        """p-values; NaN for answers with under `LEAST_CASES` on a side and for parts that were not tested."""
         shape = (len(self._sums), self._parts)
         difference, p, adjusted = (np.full(shape, np.nan) for _ in range(3))
         enough = (self._cases >= LEAST_CASES) & (self._controls >= LEAST_CASES)

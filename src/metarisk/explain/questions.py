@@ -72,9 +72,7 @@ class Link(NamedTuple):
     weight: Tensor
 
 
-def log_odds_of(
-    bundle: ModelBundle, questions: Sequence[Asked], outputs: NDArray[np.float32]
-) -> DoubleArray:
+def log_odds_of(bundle: ModelBundle, questions: Sequence[Asked], outputs: NDArray[np.float32]) -> DoubleArray:
     """Log odds of each answer as it is scored, from every member's outputs, (M, n, O) to (Q, n)."""
     calibrated = bundle.calibration.apply(outputs).mean(axis=0)
     rows = [

@@ -135,9 +135,7 @@ STATES = (
         ("E2F4", "FOXO1", "FOXO3", "RBL2", "TP53"),
         lowers=-1,
     ),
-    State(
-        "interferon_gamma", "genes that STAT1 and IRF1 raise", ("interferon_gamma",), ("IRF1", "STAT1")
-    ),
+    State("interferon_gamma", "genes that STAT1 and IRF1 raise", ("interferon_gamma",), ("IRF1", "STAT1")),
     State(
         "antigen_presentation",
         "genes that NLRC5, CIITA and RFX5 raise",

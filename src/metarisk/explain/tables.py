@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -41,7 +43,7 @@ def attribution_rows(
     table = pd.concat(tables, ignore_index=True)
     table["sample_id"] = sample_ids[table.pop("row").to_numpy()]
     table["answer"] = np.array(list(subject.questions), dtype=object)[table.pop("question").to_numpy()]
-    return table[ATTRIBUTIONS.names]
+    return table[list(ATTRIBUTIONS.names)]
 
 
 def _rows_of(shares: NDArray[np.float32], names: Names, top: int) -> pd.DataFrame:
@@ -103,45 +105,38 @@ def cohort_table(subject: Subject, kind: str, summed: Summed, tested: Tested) ->
     sign_agreement and spread (over the members), unstable (under `STABLE` of the members agree on the sign),
     difference (mean share of patients with the event minus without, within cancer type), p, p_adjusted.
     """
-    names = subject.parts[kind]
-    return pd.concat(
-        [
-            _ranked(subject, kind, names, summed, tested, place, answer)
-            for place, answer in enumerate(subject.questions)
-        ],
-        ignore_index=True,
-    )
-
-
-def _ranked(  # noqa: PLR0913, PLR0917  (a table's parts)
-    subject: Subject, kind: str, names: Names, summed: Summed, tested: Tested, place: int, answer: str
-) -> pd.DataFrame:
-    own = np.argsort(-summed.size[place, : names.own], kind="stable")[:MOST_ROWS]
-    own = own[summed.size[place, own] > 0.0]
-    rows = np.concatenate([own, np.arange(names.own, len(names.names))])
-    rank = np.concatenate([np.arange(1, len(own) + 1), np.zeros(names.rest, dtype=np.int64)])
-    table = pd.DataFrame({"answer": answer, "rank": rank, "name": names.names[rows]})
-    table["relation" if kind == "edge" else "assay"] = names.details[rows]
-    if kind == "pathway":
-        topology = subject.bundle.topology
-        own_names = [name for name in table["name"].to_list() if name in topology.pathway_index]
-        titles = {name: topology.title(name) for name in own_names}
-        table["title"] = [titles.get(name, "") for name in table["name"]]
-    numbers = {
+    columns = {
         "mean_size": summed.size,
         "mean_share": summed.share,
         "raised": summed.raised,
         "sign_agreement": summed.agreement,
         "spread": summed.spread,
+        "unstable": summed.unstable,
         "difference": tested.difference,
         "p": tested.p,
         "p_adjusted": tested.p_adjusted,
     }
-    for name, values in numbers.items():
-        if name != "raised" or kind == "gene":
-            table[name] = values[place, rows]
-    table.insert(table.columns.get_loc("spread") + 1, "unstable", summed.unstable[place, rows])
-    return table
+    if kind != "gene":
+        del columns["raised"]
+    found = [_ranked(subject, kind, columns, place) for place in range(len(subject.questions))]
+    return pd.concat(found, ignore_index=True)
+
+
+def _ranked(subject: Subject, kind: str, columns: dict[str, NDArray[Any]], place: int) -> pd.DataFrame:
+    """Rows of one answer, from columns of shape (Q, F)."""
+    names, size = subject.parts[kind], columns["mean_size"][place]
+    own = np.argsort(-size[: names.own], kind="stable")[:MOST_ROWS]
+    own = own[size[own] > 0.0]
+    rows = np.concatenate([own, np.arange(names.own, len(names.names))])
+    rank = np.concatenate([np.arange(1, len(own) + 1), np.zeros(names.rest, dtype=np.int64)])
+    table = pd.DataFrame({"answer": list(subject.questions)[place], "rank": rank, "name": names.names[rows]})
+    table["relation" if kind == "edge" else "assay"] = names.details[rows]
+    if kind == "pathway":
+        topology = subject.bundle.topology
+        table["title"] = [
+            topology.title(name) if name in topology.pathway_index else "" for name in table["name"].to_list()
+        ]
+    return table.assign(**{name: values[place, rows] for name, values in columns.items()})
 
 
 class Completeness:
@@ -161,7 +156,7 @@ class Completeness:
         self._distance += np.abs(found.distance).sum(axis=1)
 
     def table(self, subject: Subject, kind: str, summed: Summed) -> pd.DataFrame:
-        """One row an answer; ``largest_gap`` is relative to the distance, or to `LEAST_DISTANCE` if larger."""
+        """One row an answer; ``largest_gap`` is relative to the distance, `LEAST_DISTANCE` at least."""
         own = subject.parts[kind].own
         return pd.DataFrame(
             {
@@ -185,11 +180,11 @@ class Completeness:
 
 
 METHOD = (
-    "Shares are in log odds, calibrated, and add up to the answer minus that of the average training patient.",
-    f"A gap is relative to that distance, or to {LEAST_DISTANCE} where it is less; over {TOLERANCE} it is told.",
+    "Shares are calibrated log odds and add up to the answer minus that of the average training patient.",
+    f"A gap is relative to that distance, or to {LEAST_DISTANCE} if it is less; over {TOLERANCE} it is told.",
     f"A part is unstable where under {STABLE:.0%} of the members agree on its sign.",
-    f"An answer is driven by what is missing where {MISSING_DRIVES:.0%} or more of its distance vanishes when "
-    "unknown clinical values are put at their training mean; what an assay did not measure adds nothing.",
+    f"An answer is driven by what is missing where {MISSING_DRIVES:.0%} of its distance or more vanishes "
+    "when unknown clinical values are put at the training mean; what an assay did not measure adds nothing.",
     "p: among patients of one cancer type the share tells nothing of the outcome (outcomes permuted within "
     "type, one sided); p_adjusted: for the strongest of all parts of the answer (Westfall and Young). A "
     "part that matters to a model is not thereby a cause.",

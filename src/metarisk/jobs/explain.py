@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str, int, int], None]
 MANIFEST = "summary.json"
 PORTION = 256  # samples that are read at a time
-NO_GRAPH = "The model has no graph path: answers are explained by assays and genes, not by pathways and edges."
+NO_GRAPH = (
+    "The model has no graph path: answers are explained by assays and genes, not by pathways and edges."
+)
 NO_EDGES = "No gene enters the graph of this model, or it has no edges: there is no table of edges."
 
 
@@ -55,6 +57,9 @@ class Asked(NamedTuple):
     seed: int = 0
 
 
+EVERYTHING = Asked()
+
+
 @dataclass(frozen=True)
 class ExplainResult:
     """What was explained, and where it lies.
@@ -68,7 +73,8 @@ class ExplainResult:
     left_out
         Reason -> samples that were not.
     strongest
-        One row an answer: its strongest pathway, gene and edge, and how many answers stand on what is missing.
+        One row an answer: its strongest pathway, gene and edge, and samples whose answer what is missing
+        drives.
     notes
         Sentences that a reader must know.
     """
@@ -85,7 +91,7 @@ def explain(  # noqa: PLR0913  (an option each)
     study: Path,
     out: Path,
     *,
-    asked: Asked = Asked(),
+    asked: Asked = EVERYTHING,
     data_root: Path | None = None,
     tracking_uri: str | None = None,
     overwrite: bool = False,
@@ -230,13 +236,11 @@ def _finish(
     tables = tally.tables()
     for kind, table in tables.items():
         name = kind if kind == "completeness" else f"cohort_{kind}s"
-        table.to_csv(
-            draft / f"{name}.tsv", sep="\t", index=False, float_format="%.6g", lineterminator="\n"
-        )
+        table.to_csv(draft / f"{name}.tsv", sep="\t", index=False, float_format="%.6g", lineterminator="\n")
     draw_attributions(tally.subject.bundle.topology, tables, draft)
     tested = tally.tested()
     strongest = _strongest(tally, tables)
-    notes = _notes(tally.subject, tables["completeness"], tested.cases, counts)
+    notes = _notes(tally.subject, tables["completeness"], tested.cases.tolist(), counts)
     summary = {
         "metarisk": __version__,
         "model": f"{tally.subject.bundle.name} {tally.subject.bundle.version}",

@@ -94,7 +94,9 @@ def _edges_by_pair(
     agreed = signed.target * n_genes + signed.source
     pair = topology.target.astype(np.intp) * n_genes + topology.source
     at = np.minimum(np.searchsorted(agreed, pair), max(len(agreed) - 1, 0))
-    kept = np.flatnonzero((agreed[at] == pair) & (topology.sign == signed.sign[at])) if len(agreed) else at[:0]
+    kept = (
+        np.flatnonzero((agreed[at] == pair) & (topology.sign == signed.sign[at])) if len(agreed) else at[:0]
+    )
     order = kept[np.argsort(pair[kept], kind="stable")]
     pairs, copies = np.unique(pair[order], return_index=True)
     return pairs, copies, order

@@ -57,8 +57,8 @@ def _bars(table: pd.DataFrame, kind: str, folder: Path) -> Drawn:
     caption = (
         f"Largest {told} of each answer: mean size of what each adds to the log odds, against the average "
         f"training patient. * is p < {LEVEL} for all parts of the answer together (outcomes permuted within "
-        "cancer type); hatched bars are unstable: the members disagree on the sign. What matters to a model is "
-        "not thereby a cause."
+        "cancer type); hatched bars are unstable: the members disagree on the sign. What matters to a model "
+        "is not thereby a cause."
     )
     with sheet(5.2 * columns, 0.7 + 0.2 + rows * (0.62 + 0.2 * (BARS + 1))) as figure:
         grid = panels(figure, rows, columns)
@@ -67,7 +67,10 @@ def _bars(table: pd.DataFrame, kind: str, folder: Path) -> Drawn:
         for axes in grid[len(answers) :]:
             axes.set_axis_off()
         figure.supxlabel(
-            f"* p < {LEVEL} over all parts; hatched: members disagree on the sign", fontsize=8, x=0.01, ha="left"
+            f"* p < {LEVEL} over all parts; hatched: members disagree on the sign",
+            fontsize=8,
+            x=0.01,
+            ha="left",
         )
         return save(figure, folder, "circuits", caption)
 
