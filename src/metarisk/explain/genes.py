@@ -152,7 +152,9 @@ def _attributed(
 
 def at_the_mean(flat: Tensor, plan: NetworkPlan) -> Tensor:
     """Flat table with every measurement at its training mean; clinical and unknown ones as they are."""
-    measured = torch.tensor([group in set(Assay) for group in plan.groups], device=flat.device)
+    measured = torch.tensor(
+        [group in set(Assay) for group in plan.groups], dtype=torch.bool, device=flat.device
+    )
     mean = torch.from_numpy(plan.centre).to(flat.device).expand_as(flat)
     return torch.where(measured & ~torch.isnan(flat), mean, flat)
 
