@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "named": "before any result was seen, see the command's source",
             "wall_seconds": f"{time.perf_counter() - started:.0f} in this run",
         }
-        write_figures(table, options.out, heading)
+        write_figures(table, options.out, heading, numbers="%.4g")
     return 0
 
 
@@ -117,7 +117,8 @@ def known_ranks(asked: Asked, data: Path, settings: str) -> pd.DataFrame:
     tally = CohortTally(subject, permutations=PERMUTATIONS)
     for _ in tally.portion(cohort, bundle.transform.apply(cohort)):
         pass
-    table, tested = tally.tables()["pathway"], tally.tested()
+    tables, tested = tally.tables(), tally.tested()
+    table, genes = tables["pathway"], tables["gene"]
     table = table[(table["rank"] > 0) & ~table["name"].str.startswith(FAMILY_PREFIX)].reset_index(drop=True)
     table["rank"] = np.arange(1, len(table) + 1)
     named = table["name"].isin(asked.named)
@@ -137,8 +138,15 @@ def known_ranks(asked: Asked, data: Path, settings: str) -> pd.DataFrame:
             "with_event": int(tested.cases[0]),
             "without": int(tested.controls[0]),
             "graph_share": _graph_share(bundle, cohort),
+            "largest_genes": [_largest(bundle, genes, str(name)) for name in shown["name"]],
         }
     )
+
+
+def _largest(bundle: ModelBundle, genes: pd.DataFrame, circuit: str) -> str:
+    """The three members of a circuit that move the answer most, with the assay, through whatever circuit."""
+    own = genes[(genes["rank"] > 0) & genes["name"].isin(bundle.topology.members(circuit))].head(3)
+    return ", ".join(f"{name} {assay}" for name, assay in zip(own["name"], own["assay"], strict=True))
 
 
 def _graph_share(bundle: ModelBundle, cohort: Cohort) -> float:
