@@ -17,6 +17,7 @@ from metarisk.cli.export import export
 from metarisk.cli.fetch import fetch
 from metarisk.cli.ingest import ingest
 from metarisk.cli.models import models
+from metarisk.cli.perturb import perturb
 from metarisk.cli.pretrain import pretrain
 from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
@@ -41,6 +42,7 @@ app = typer.Typer(
 for verb in (quickstart, pretrain, train, search, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
 app.add_typer(models, name="models")
+app.command()(perturb)
 app.command()(work)
 app.command()(watch)
 app.add_typer(serve, name="serve")
