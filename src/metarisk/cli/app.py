@@ -27,6 +27,7 @@ from metarisk.cli.search import search
 from metarisk.cli.service import serve, watch, work
 from metarisk.cli.topology import topology
 from metarisk.cli.train import train
+from metarisk.cli.trajectory import trajectory
 from metarisk.cli.validate import validate
 from metarisk.errors import MetariskError
 
@@ -43,6 +44,7 @@ for verb in (quickstart, pretrain, train, search, evaluate, publish, score, expo
     app.command()(verb)
 app.add_typer(models, name="models")
 app.command()(perturb)
+app.command()(trajectory)
 app.command()(work)
 app.command()(watch)
 app.add_typer(serve, name="serve")

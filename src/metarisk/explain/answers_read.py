@@ -77,17 +77,16 @@ class AnswerReader:
         ndarray
             Shape (1 + K, A, N); higher is worse, for the response better.
         """
-        calibrated = self.bundle.calibration.apply(outputs)
+        calibrated: DoubleArray = self.bundle.calibration.apply(outputs)
         folds = by_fold(calibrated, self.bundle.ensemble.folds)  # type: ignore[arg-type]
-        levels = np.concatenate([calibrated.mean(axis=0)[None], folds])  # (1 + K, N, O)
+        levels = np.concatenate([calibrated.mean(axis=0)[None], folds]).astype(np.float64)  # (1 + K, N, O)
         probability = np.empty((len(levels), len(self.asked), levels.shape[1]))
         for at, question in enumerate(self.asked):
             if question.horizon_days == EVER:
                 probability[:, at] = expit(levels[..., self.columns[at]])
         for endpoint, baseline in self.baselines.items():
             own = [at for at, question in enumerate(self.asked) if question in baseline.asked]
-            outputs = levels[..., self.layout.columns(endpoint)].astype(np.float64)
-            probability[:, own] = baseline.read(outputs)
+            probability[:, own] = baseline.read(levels[..., self.layout.columns(endpoint)])
         return probability
 
 

@@ -157,9 +157,9 @@ class GraphWalk:
         if path.signatures is not None:
             self.pathways = self.pathways + path.signatures(assays)
         self.read = torch.tanh(path.readout(self.pathways))  # (P, N, readout)
-        self.weight = path.head.weight.unflatten(1, self.read.shape[::2])  # (O, P, readout)
+        self.weight = path.head.weight.reshape(-1, *self.read.shape[::2])  # (O, P, readout)
         own = None if path.therapy is None else path.therapy(flat)[0]
-        self.own = None if own is None else own.unflatten(1, self.read.shape[::2])  # (N, P, readout)
+        self.own = None if own is None else own.reshape(-1, *self.read.shape[::2])  # (N, P, readout)
 
     def _encoder(self, name: str) -> AssayEncoder:
         return cast("AssayEncoder", self.genes.encoders[name])

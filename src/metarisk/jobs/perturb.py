@@ -185,7 +185,7 @@ def perturbations_of(wish: Wish, bundle: ModelBundle) -> list[Perturbation]:
         raise InputError(
             "nothing to perturb",
             expected="a gene, a circuit, a class of drugs, or a screen",
-            do="Name one with --knock-out, --knock-down, --activate, --circuit or --therapy, or pass --screen.",
+            do="Pass --knock-out, --knock-down, --activate, --circuit or --therapy with one, or --screen.",
         )
     return list({(one.kind, one.name, one.key): one for one in found}.values())
 

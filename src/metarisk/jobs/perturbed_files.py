@@ -35,10 +35,10 @@ SUMMED_UP = (
 # Said wherever the numbers are.
 HONEST = (
     "These are a model's answers to changed inputs, not an experiment: nothing was knocked out.",
-    "The model learned which measurements go with an outcome. That changing one would change the outcome does "
-    "not follow; confounding, and genes that are only measured together, look the same to it.",
-    "Only the named genes are set; what else a tumour would change in reply is in the answer only as far as the "
-    "network's edges carry it. Clinical numbers that sum up the genome are left as measured.",
+    "The model learned which measurements go with an outcome. That changing one would change it does not "
+    "follow; confounding, and genes that are only measured together, look the same to it.",
+    "Only the named genes are set; what else a tumour would change in reply is in the answer only as far as "
+    "the network's edges carry it. Clinical numbers that sum up the genome are left as measured.",
     "An intervention can put a sample where no training patient was; there the model extrapolates.",
     "The interval over the fit says how far other training patients would move the change, the one over "
     "patients how far other samples would; neither covers another population.",
@@ -46,6 +46,7 @@ HONEST = (
 
 
 def write_table(table: pd.DataFrame, file: Path) -> None:
+    """Write a table as tab-separated text, numbers to six digits."""
     table.to_csv(file, sep="\t", index=False, float_format="%.6g", lineterminator="\n")
 
 
