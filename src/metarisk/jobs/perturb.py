@@ -146,8 +146,9 @@ def perturb(  # noqa: PLR0913  (an option each)
     cohort = chosen_samples(open_samples(study, data_root=data_root), wish.samples)
     plan, moves = _perturbed(bundle, cohort, asked, progress)
     table = screen_table(moves, plan, bundle.transform)
-    pairs = _pairs(bundle, cohort, _to_pair(wish, asked, table), progress) if wish.pairs else None
-    notes = tuple(_notes(moves, table))
+    singles = _to_pair(wish, asked, table)
+    pairs = _pairs(bundle, cohort, singles, progress) if wish.pairs else None
+    notes = (*_notes(moves, table), *_unpaired(singles, pairs))
     with placed(out, overwrite=overwrite, marker=SUMMARY) as draft:
         write_table(table, draft / SCREEN)
         if pairs is not None:
@@ -255,6 +256,14 @@ def _pairs(
     every, trios = pairs_of(singles)
     told = None if progress is None else lambda stage, done, of: progress(f"{stage} pairs", done, of)
     return pair_table(screen(bundle, cohort, every, told), trios, every)
+
+
+def _unpaired(singles: Sequence[Perturbation], pairs: pd.DataFrame | None) -> list[str]:
+    """How many pairs there are not, in words."""
+    if pairs is None:
+        return []
+    missing = len(singles) * (len(singles) - 1) // 2 - pairs["pair"].nunique()
+    return [f"{missing} pairs want unlike things of the same gene and were left out"] if missing else []
 
 
 def _notes(moves: Moves, table: pd.DataFrame) -> list[str]:

@@ -38,7 +38,7 @@ def draw_patient(rows: pd.DataFrame, folder: Path, name: str) -> Drawn:
     across = min(COLUMNS, len(keys))
     down = -(-len(keys) // across)
     with sheet(PANEL[0] * across, PANEL[1] * down + 0.7) as figure:
-        grid = panels(figure, down, across, sharex=True, squeeze=False)
+        grid = panels(figure, down, across, sharex=True)
         for axes, (endpoint, horizon) in zip(grid, keys, strict=False):
             _draw(axes, _of(rows, endpoint, horizon))
             axes.set_title(question_text(endpoint, horizon, "all"))
