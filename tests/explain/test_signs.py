@@ -33,7 +33,7 @@ SEEDS = range(1, 6)
 
 @pytest.fixture(scope="module")
 def signed_topology() -> Topology:
-    """Six circuits of fourteen genes, half of them raise the first and half lower it, along every relation."""
+    """Six circuits of fourteen genes: half raise the first and half lower it, along every relation."""
     edges, membership = [], []
     for circuit in range(6):
         genes = [f"G{circuit}{letter}" for letter in "ABCDEFGHIJKLMN"]

@@ -43,7 +43,7 @@ def test_perturb_writes_its_tables_and_says_that_it_is_no_experiment(
         "--activate",
         "CXCR4",
         "--circuit",
-        "emt_core",
+        "hedgehog",
         "--therapy",
         "met_inhibitor",
     ]
@@ -92,8 +92,8 @@ def test_a_screen_of_therapies_for_one_patient_draws_a_volcano(
         (["--screen", "gene"], r"no screen is named 'gene'"),
         (["--screen", "all", "--effect", "kill"], r"no effect is named 'kill'"),
         (
-            ["--knock-out", "TP53", "--samples", "SIM-999999"],
-            r"the input has no sample SIM-999999.*Did you mean",
+            ["--knock-out", "TP53", "--samples", "SIM-00010"],
+            r"the input has no sample SIM-00010.*Did you mean",
         ),
         (["--knock-out", "TP53", "--pairs"], r"1 perturbations make no pair"),
     ],

@@ -43,7 +43,7 @@ def trajectory(  # noqa: PLR0913, PLR0917  (an option each)
         tracking_uri=tracking_uri,
         overwrite=overwrite,
     )
-    show_notes([*result.notes, READ.partition(". ")[0] + "."])
+    show_notes([*result.notes, READ])
     show_facts(
         {
             "patients": result.table["patient_id"].nunique(),

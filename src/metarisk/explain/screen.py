@@ -25,7 +25,7 @@ from metarisk.models.network import Network
 
 SAMPLES_AT_A_TIME = 128
 # Bytes of the members' outputs that are held at a time, and of all changes.
-HELD, MOST = 64 << 20, 2 << 30
+HELD, MOST = 16 << 20, 2 << 30
 Told = Callable[[str, int, int], None]
 
 

@@ -64,7 +64,7 @@ def write_patients(moves: Moves, plan: NullPlan, file: Path) -> None:
         "patient_id": np.tile(moves.cohort.patient_ids, n_asked),
         "endpoint": np.repeat([question.endpoint for question in asked], n_samples),
         "horizon_days": np.repeat([days_of(question) for question in asked], n_samples),
-        "probability": moves.baseline.ravel(),
+        "probability": moves.baseline.ravel().astype(np.float32),
     }
     writer: pq.ParquetWriter | None = None
     for at in range(count):

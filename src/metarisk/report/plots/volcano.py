@@ -28,7 +28,7 @@ NAME = "volcano"
 # Where a name may stand, in points from its mark: beside it, then further and further off.
 PLACES = tuple(
     (reach * across, reach * up)
-    for reach in (1.0, 1.8, 3.0, 4.5, 6.5)
+    for reach in (1.0, 1.8, 3.0, 4.5, 6.5, 9.0)
     for across, up in ((7, 3), (-7, 3), (7, -6), (-7, -6), (0, 8), (0, -10), (14, 8), (-14, 8))
 )
 
@@ -102,7 +102,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, title: str) -> list[_Label]:
         color=FAINT,
     )
     axes.set_title(title)
-    axes.margins(x=0.18)
+    axes.margins(x=0.3)
     axes.set_ylim(-0.05 * max(y.max(), 2.0), 1.18 * max(y.max(), 1.6))
     order = np.lexsort((-np.abs(x), -y))[:LABELLED]
     names = rows["perturbation"].to_numpy(dtype=str)
@@ -120,7 +120,7 @@ def place_labels(figure: Figure, axes: Axes, labels: list[_Label]) -> list[str]:
     figure.canvas.draw()
     # What the layout has found so far stays: names are put where the marks now are.
     inside = axes.get_window_extent()
-    taken: list[Bbox] = []
+    taken: list[Bbox] = [text.get_window_extent() for text in axes.texts]
     marks = axes.transData.transform(
         np.concatenate([np.asarray(drawn.get_offsets()) for drawn in axes.collections])
     )
@@ -147,9 +147,10 @@ def _write(axes: Axes, label: _Label, offset: tuple[float, float]) -> Annotation
         textcoords="offset points",
         ha=side,
         va="center",
-        fontsize=7,
+        fontsize=6.5,
         color=INK,
         zorder=3,
+        bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8},
         arrowprops={"arrowstyle": "-", "lw": 0.5, "color": FAINT, "shrinkA": 0, "shrinkB": 2},
     )
     text.set_in_layout(False)
