@@ -23,6 +23,8 @@ VERBS = (
     "ingest",
     "fetch",
     "models",
+    "perturb",
+    "trajectory",
     "topology",
     "benchmark",
     "serve",

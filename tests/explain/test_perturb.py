@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
+from sklearn.metrics import roc_auc_score
 
 from metarisk.config import Experiment
 from metarisk.errors import InputError, LimitError
@@ -298,7 +299,7 @@ def test_pairs_that_contradict_each_other_or_are_too_many_are_refused(library: L
         pairs_of(many)
 
 
-def test_changes_beyond_two_gigabytes_are_refused_before_anything_is_done(
+def test_changes_beyond_a_gigabyte_are_refused_before_anything_is_done(
     deep: Any, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("metarisk.explain.screen.MOST", 2000)
@@ -437,3 +438,19 @@ def test_samples_that_the_model_does_not_answer_are_left_out_and_counted(deep: A
     nobody = replace(cohort, clinical=cohort.clinical.assign(cancer_type="NEVER"))
     with pytest.raises(InputError, match=r"the model answers none of the 40 samples \(abstained:never-met"):
         screen(bundle, nobody, some_perturbations(library)[:1])
+
+
+def test_planted_genes_stand_above_the_others_and_move_the_true_way(
+    easy: Any, small_topology: Topology, library: Library
+) -> None:
+    trained, drawn = easy
+    cohort = trained.test.take(np.arange(60))
+    chosen = [library.named(gene, Effect.KNOCK_OUT) for gene in small_topology.genes]
+    moves = screen(trained.bundle, cohort, chosen)
+    shift = moves.mean(moves.shift)
+    for circuit in drawn.planted:
+        at = next(at for at, asked in enumerate(moves.reader.asked) if asked.endpoint == circuit.endpoint)
+        true = circuit.effect != 0
+        effect = -circuit.effect if circuit.endpoint == "response" else circuit.effect
+        assert roc_auc_score(true, np.abs(shift[:, at])) > 0.9
+        assert (np.sign(shift[true, at]) == -np.sign(effect[true])).mean() > 0.9

@@ -25,7 +25,7 @@ from metarisk.models.network import Network
 
 SAMPLES_AT_A_TIME = 128
 # Bytes of the members' outputs that are held at a time, and of all changes.
-HELD, MOST = 16 << 20, 2 << 30
+HELD, MOST = 16 << 20, 1 << 30
 Told = Callable[[str, int, int], None]
 
 
@@ -108,7 +108,7 @@ def screen(
     InputError
         If the model answers none of the samples.
     LimitError
-        If the changes would not fit into 2 GB.
+        If the changes would not fit into 1 GB; tables of them take as much again for a while.
     """
     batch = bundle.transform.apply(cohort)
     reasons = reasons_to_abstain(bundle, cohort, batch, bundle.reference.judge(batch))
@@ -263,7 +263,7 @@ def _empty(reader: AnswerReader, cohort: Cohort, count: int, left_out: dict[str,
     n_asked, n_samples = len(reader.asked), len(cohort)
     if 2 * 4 * count * n_asked * n_samples > MOST:
         raise LimitError(
-            f"{count} perturbations of {n_samples} samples and {n_asked} answers are over 2 GB of changes",
+            f"{count} perturbations of {n_samples} samples and {n_asked} answers are over 1 GB of changes",
             expected=f"at most {MOST // (8 * count * n_asked)} samples for so many",
             do="Name fewer with --samples, or perturb fewer genes.",
         )
