@@ -44,8 +44,9 @@ app = typer.Typer(
 for verb in (quickstart, pretrain, train, search, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
 app.add_typer(models, name="models")
-for verb in (explain, perturb, trajectory):
-    app.command()(verb)
+app.command()(explain)
+app.command()(perturb)
+app.command()(trajectory)
 app.command()(work)
 app.command()(watch)
 app.add_typer(serve, name="serve")
