@@ -134,7 +134,11 @@ def software() -> dict[str, str]:
     import platform
     from importlib.metadata import version
 
-    return {"metarisk": __version__, "python": platform.python_version(), **{name: version(name) for name in SOFTWARE}}
+    return {
+        "metarisk": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in SOFTWARE},
+    }
 
 
 def audit_of_samples(bundle: ModelBundle, samples: Cohort) -> Audit | None:
@@ -193,7 +197,10 @@ def _tree(told: Told) -> dict[str, Any]:
         "kind": "training" if told.training else "evaluation",
         "cohort": told.name,
         "model": {
-            **{name: getattr(model, name) for name in ("name", "version", "sha256", "members", "weights", "graph")},
+            **{
+                name: getattr(model, name)
+                for name in ("name", "version", "sha256", "members", "weights", "graph")
+            },
             "experiment": model.experiment.name,
             "provenance": dict(model.provenance),
         },

@@ -143,8 +143,8 @@ def _quality(report: ScoreReport, set_aside: SetAsideRows) -> Markup:
     )
 
 
-def audit_section(audit: Audit) -> Markup:
-    """Each distribution beside that of the training patients, gravest first."""
+def audit_section(audit: Audit, look: str = "") -> Markup:
+    """Each distribution beside that of the training patients, gravest first; ``look`` as of `table`."""
     lead = (
         "Each distribution beside that of the training patients. The stability index (PSI) says how much it "
         f"moved: {LOOK:g} is worth a look, {ALARM:g} an alarm, if it is no chance (p times the number of "
@@ -161,7 +161,8 @@ def audit_section(audit: Audit) -> Markup:
         Column("Samples", True),
     )
     rows = map(_check_cells, audit.checks[:CHECKS_SHOWN])
-    listed = table("Gravest first; audit.tsv has the same", columns, rows, filterable=True)
+    caption = "Gravest first; audit.tsv has the same"
+    listed = table(caption, columns, rows, filterable="a verdict, a name", look=look)
     return section(
         "audit",
         "Audit against training",

@@ -53,7 +53,13 @@ def items(told: Told) -> Iterator[Item]:
 def as_table(told: Told) -> pd.DataFrame:
     """The items as ``item, part, topic, by, said``."""
     rows = [
-        {"item": one.number, "part": one.part, "topic": one.topic, "by": "run" if one.by_run else "authors", "said": one.said}
+        {
+            "item": one.number,
+            "part": one.part,
+            "topic": one.topic,
+            "by": "run" if one.by_run else "authors",
+            "said": one.said,
+        }
         for one in items(told)
     ]
     return pd.DataFrame(rows)
@@ -157,7 +163,9 @@ def _how_evaluated(told: Told) -> str:
 
 def _imbalance(told: Told) -> str:
     how = told.model.experiment.training.imbalance
-    weighed = "answers were not weighted" if how == "none" else f"rare answers were weighted ({how}) while learning"
+    weighed = (
+        "answers were not weighted" if how == "none" else f"rare answers were weighted ({how}) while learning"
+    )
     return f"{weighed[0].upper()}{weighed[1:]}; probabilities keep the true rate."
 
 
@@ -200,7 +208,9 @@ def _flow(told: Told) -> str:
 
 
 def _participants(told: Told) -> str:
-    known = ", ".join(f"{one.name.replace('_', ' ')} known for {one.known:,}" for one in told.summary.clinical)
+    known = ", ".join(
+        f"{one.name.replace('_', ' ')} known for {one.known:,}" for one in told.summary.clinical
+    )
     return f"{told.summary.patients:,} patients, {told.summary.samples:,} samples; {known or 'no clinical column is known'}."
 
 
@@ -264,13 +274,19 @@ def _counts(told: Told) -> str:
 
 def _ours(told: Told, metric: str) -> pd.DataFrame:
     figures = told.figures
-    return figures[(figures["model"] == OURS) & (figures["metric"] == metric) & (figures["stratum"] == "all")].replace(
-        {None: np.nan}
-    )
+    return figures[
+        (figures["model"] == OURS) & (figures["metric"] == metric) & (figures["stratum"] == "all")
+    ].replace({None: np.nan})
 
 
 Say = Callable[["Told"], str] | None
-INTRODUCTION, METHODS, OPEN, RESULTS, DISCUSSION = "introduction", "methods", "open science", "results", "discussion"
+INTRODUCTION, METHODS, OPEN, RESULTS, DISCUSSION = (
+    "introduction",
+    "methods",
+    "open science",
+    "results",
+    "discussion",
+)
 ITEMS: tuple[tuple[str, str, str, Say], ...] = (
     ("1", "title", "development or evaluation, population and outcome", _title),
     ("2", "abstract", "structured abstract", None),

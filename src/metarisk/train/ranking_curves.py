@@ -50,7 +50,9 @@ def ranking_curves(models: Mapping[str, Answers], held_out: HeldOut) -> pd.DataF
     return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))
 
 
-def _rows_of(asked: Asked, score: DoubleArray, held_out: HeldOut, *, banded: bool) -> Iterator[dict[str, Any]]:
+def _rows_of(
+    asked: Asked, score: DoubleArray, held_out: HeldOut, *, banded: bool
+) -> Iterator[dict[str, Any]]:
     label, own = asked.judged.label, asked.judged.weight
     cuts = np.unique(np.quantile(score, np.linspace(0.0, 1.0, CUTS + 1)))
     inside = np.searchsorted(cuts, score, side="right") - 1

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
 from metarisk.report.cohort.general import question_of
 from metarisk.report.cohort.told import Told
-from metarisk.report.page import Markup, element, section
+from metarisk.report.page import Markup, element, join, section
 from metarisk.report.page.chart import (
     DASHES,
     Frame,
@@ -33,6 +34,8 @@ from metarisk.train.ranking_curves import PRECISION_RECALL, ROC
 QUESTIONS_SHOWN = 24
 UNIT = (0.0, 1.0)
 SEEN = 0.01  # a threshold is drawn while some model would act on such a share
+RANKING, FEW = "ROC and precision-recall", "No question has ten of either answer."
+KINDS = {ROC: "Receiver operating characteristic", PRECISION_RECALL: "Precision and recall"}
 QUESTION = ["endpoint", "horizon_days"]
 GROUP_COLOURS = {1: (0,), 2: (0, 1), 3: (0, 2, 1), 4: (0, 2, 4, 1)}
 
@@ -46,13 +49,15 @@ def incidence_section(told: Told) -> Markup:
     )
     drawn = [_incidence(part) for _, part in _by_question(told.curves.incidence)]
     none = "No dated endpoint of the model has 20 samples with follow-up here."
-    return _charts("incidence", "Observed incidence by predicted risk", lead, drawn, none)
+    return _charts("incidence", "Observed incidence by predicted risk", lead, drawn, none, "wide")
 
 
 def _incidence(part: pd.DataFrame) -> Markup:
     first = part.iloc[0]
     name = question_of(first["endpoint"], np.nan)
-    frame = Frame((0.0, float(part["time_days"].max())), _up_to(part["upper"]), "days", "cumulative incidence")
+    frame = Frame(
+        (0.0, float(part["time_days"].max())), _up_to(part["upper"]), "days", "cumulative incidence"
+    )
     marks, legend, under, words = [], [], [], []
     for group, rows in part.groupby("group"):
         place = GROUP_COLOURS[int(first["groups"])][int(str(group))]
@@ -86,13 +91,18 @@ def _at_risk(rows: pd.DataFrame, day: float) -> str:
 def ranking_section(told: Told) -> Markup:
     """Receiver operating and precision-recall curves."""
     lead = (
-        "Left, of each question, how many patients with the event are found (sensitivity) at the price of how "
-        "many false alarms; right, how many of those found have it. Bands: pointwise 95 % intervals of ours. "
-        "Dashed: chance. Questions with fewer than ten events or non-events have no curve."
+        "How many patients with the event are found (sensitivity) at the price of how many false alarms; and how "
+        "many of those found have it (precision). Bands: pointwise 95 % intervals of ours. Dashed: chance. "
+        "Questions with fewer than ten events or non-events have no curve."
     )
     parts = [part for _, part in _by_question(told.curves.ranking)]
-    drawn = [_ranking(part, curve) for part in parts for curve in (ROC, PRECISION_RECALL)]
-    return _charts("ranking", "ROC and precision-recall", lead, drawn, "No question has ten of either answer.", 2)
+    if not parts:
+        return section("ranking", RANKING, element("p", FEW))
+    halves = [
+        (element("h3", kind), _grid([_ranking(part, curve) for part in parts], ""))
+        for curve, kind in KINDS.items()
+    ]
+    return section("ranking", RANKING, element("p", lead, class_="lead"), *chain(*halves))
 
 
 def _ranking(part: pd.DataFrame, curve: str) -> Markup:
@@ -109,11 +119,12 @@ def _ranking(part: pd.DataFrame, curve: str) -> Markup:
             marks.append(band(frame, mine["x"], mine["lower"], mine["upper"], place))
         marks.append(line(frame, mine["x"], mine["value"], place))
         said = ", ".join(
-            f"{value:.2f} at {x:g}" for x, value in zip(mine["x"], mine["value"], strict=True) if round(x, 2) in (0.2, 0.5, 0.8)
+            f"{value:.2f} at {x:g}"
+            for x, value in zip(mine["x"], mine["value"], strict=True)
+            if round(x, 2) in (0.2, 0.5, 0.8)
         )
         words.append(f"{_plain(model)} {names[1]} {said}")
-    kind = "ROC" if curve == ROC else "precision-recall"
-    title = f"{question_of(first['endpoint'], first['horizon_days'])}: {kind}"
+    title = question_of(first["endpoint"], first["horizon_days"])
     note = f"{first['n']:,} samples, {first['events']:,} with it ({chance:.0%})"
     return chart(Words(title, note, "; ".join(words)), frame, marks, legend if len(legend) > 1 else ())
 
@@ -126,7 +137,7 @@ def calibration_section(told: Told) -> Markup:
         "probability."
     )
     drawn = [_calibration(part) for _, part in _by_question(told.curves.calibration)]
-    return _charts("calibration", "Calibration", lead, drawn, "No question has ten of either answer.")
+    return _charts("calibration", "Calibration", lead, drawn, FEW)
 
 
 def _calibration(part: pd.DataFrame) -> Markup:
@@ -173,7 +184,9 @@ def _decisions(part: pd.DataFrame) -> Markup:
     part = part[part["threshold"] <= (seen if seen > 0 else part["threshold"].min())]
     mine = part[part["model"] == first["model"]]
     top = max(float(part["upper"].max()), float(mine["everybody"].max()), 1e-3)
-    frame = Frame((0.0, float(part["threshold"].max())), (-0.12 * top, 1.08 * top), "threshold", "net benefit")
+    frame = Frame(
+        (0.0, float(part["threshold"].max())), (-0.12 * top, 1.08 * top), "threshold", "net benefit"
+    )
     level = (float(mine["everybody"].iloc[0]), 0.0)
     marks = [
         rule(frame, frame.x, (level[1], level[1])),
@@ -186,11 +199,16 @@ def _decisions(part: pd.DataFrame) -> Markup:
         marks.append(line(frame, rows["threshold"], rows["value"], legend[-1].place))
     legend.append(Series("act on everybody", len(DASHES) - 1))
     ahead = mine.loc[mine["gain_lower"] > 0, "threshold"]
-    note = f"surely better than both from {ahead.min():g} to {ahead.max():g}" if len(ahead) else "nowhere surely better"
+    note = (
+        f"surely better than both from {ahead.min():g} to {ahead.max():g}"
+        if len(ahead)
+        else "nowhere surely better"
+    )
     name = question_of(first["endpoint"], first["horizon_days"])
     title = name if first["over"] == EACH else name.replace("site", "all organs, mean", 1)
     words = "; ".join(
-        f"net benefit {value:.3f} at threshold {at:g}" for at, value in mine[["threshold", "value"]].itertuples(index=False)
+        f"net benefit {value:.3f} at threshold {at:g}"
+        for at, value in mine[["threshold", "value"]].itertuples(index=False)
     )
     return chart(Words(title, note, words), frame, marks, legend)
 
@@ -230,17 +248,18 @@ def _learning(model: str, epochs: object) -> Markup:
     return chart(Words(_plain(model), note, note), frame, marks)
 
 
-def _charts(
-    name: str, title: str, lead: str, drawn: list[Markup], none: str, each: int = 1
-) -> Markup:
-    """A section of charts, as many questions as anybody reads; ``each`` is the charts of one question."""
+def _charts(name: str, title: str, lead: str, drawn: list[Markup], none: str, look: str = "") -> Markup:
+    """A section of charts, of as many questions as anybody reads."""
     if not drawn:
         return section(name, title, element("p", none))
-    shown = drawn[: QUESTIONS_SHOWN * each]
-    hidden = len(drawn) - len(shown)
-    more = element("p", f"{hidden // each} more questions stand in the tables beside this page.") if hidden else ""
-    grid = element("div", *shown, class_="charts")
-    return section(name, title, element("p", lead, class_="lead"), grid, more)
+    return section(name, title, element("p", lead, class_="lead"), _grid(drawn, look))
+
+
+def _grid(drawn: list[Markup], look: str) -> Markup:
+    hidden = len(drawn) - QUESTIONS_SHOWN
+    more = f"{hidden} more questions stand in the tables beside this page."
+    grid = element("div", *drawn[:QUESTIONS_SHOWN], class_=f"charts {look}".strip())
+    return join((grid, element("p", more) if hidden > 0 else ""))
 
 
 def _by_question(frame: pd.DataFrame) -> Iterator[tuple[object, pd.DataFrame]]:

@@ -24,28 +24,46 @@ class Figure(NamedTuple):
 # Metric and stratum (a stratum that begins so) -> column.
 FIGURES: Mapping[tuple[str, str], Figure] = {
     ("auroc", "all"): Figure(
-        "AUROC", "Chance that a patient with the event is told a higher risk than one without: 0.5 is chance, 1 perfect"
+        "AUROC",
+        "Chance that a patient with the event is told a higher risk than one without: 0.5 is chance, 1 perfect",
     ),
     ("auroc", "within"): Figure(
         "AUROC within", "The same among patients of one cancer type (or the column named beside it) only"
     ),
     ("average_precision", "all"): Figure(
-        "Average precision", "Mean precision over all thresholds; chance is the share of patients with the event"
+        "Average precision",
+        "Mean precision over all thresholds; chance is the share of patients with the event",
     ),
-    ("brier", "all"): Figure("Brier", "Mean squared distance of the probability from what happened: 0 is perfect, lower is better"),
+    ("brier", "all"): Figure(
+        "Brier", "Mean squared distance of the probability from what happened: 0 is perfect, lower is better"
+    ),
     ("calibration_slope", "all"): Figure(
         "Slope", "Calibration slope: 1 is right, below 1 the probabilities are too extreme, above 1 too timid"
     ),
     ("calibration_in_the_large", "all"): Figure(
-        "Level", "Calibration in the large, log odds: 0 is right, above 0 the risk is told too low on the whole"
+        "Level",
+        "Calibration in the large, log odds: 0 is right, above 0 the risk is told too low on the whole",
     ),
-    ("calibration_error", "all"): Figure("ECE", "Expected calibration error: mean gap between told and observed, lower is better"),
-    ("harrell_c", "all"): Figure("Harrell's c", "Of two patients, whose event came first was told the higher risk: 0.5 is chance"),
+    ("calibration_error", "all"): Figure(
+        "ECE", "Expected calibration error: mean gap between told and observed, lower is better"
+    ),
+    ("harrell_c", "all"): Figure(
+        "Harrell's c", "Of two patients, whose event came first was told the higher risk: 0.5 is chance"
+    ),
     ("uno_c", "all"): Figure("Uno's c", "Harrell's c with censoring weights: 0.5 is chance, 1 perfect"),
-    ("set_coverage", "all"): Figure("Coverage", "Share of patients whose conformal set holds the true answer: it should be near the level asked for"),
-    ("set_decided", "all"): Figure("Decided", "Share of patients for whom the conformal set holds one answer only"),
-    ("decided_error", "all"): Figure("Wrong of decided", "Share of the decided patients for whom that answer is wrong, lower is better"),
-    ("graph_share", "all"): Figure("Graph share", "How much of the answer came through the network of genes, 0 to 1"),
+    ("set_coverage", "all"): Figure(
+        "Coverage",
+        "Share of patients whose conformal set holds the true answer: it should be near the level asked for",
+    ),
+    ("set_decided", "all"): Figure(
+        "Decided", "Share of patients for whom the conformal set holds one answer only"
+    ),
+    ("decided_error", "all"): Figure(
+        "Wrong of decided", "Share of the decided patients for whom that answer is wrong, lower is better"
+    ),
+    ("graph_share", "all"): Figure(
+        "Graph share", "How much of the answer came through the network of genes, 0 to 1"
+    ),
 }
 
 
@@ -65,7 +83,7 @@ def general_section(told: Told) -> Markup:
         columns,
         _rows(told.figures, shown),
         filterable="a question, a model",
-        look="tall",
+        look="tall dense",
     )
     meaning = element(
         "details",
@@ -84,13 +102,17 @@ def number(value: float, lower: float = np.nan, upper: float = np.nan) -> Markup
     """A figure over its interval, a dash where there is none."""
     if np.isnan(value):
         return element("span", "-")
-    between = "" if np.isnan(lower + upper) else element("span", f"{lower:.3f} to {upper:.3f}", class_="where")
+    between = (
+        "" if np.isnan(lower + upper) else element("span", f"{lower:.3f} to {upper:.3f}", class_="where")
+    )
     return join((f"{value:.3f}", between))
 
 
 def _of(figures: pd.DataFrame, key: tuple[str, str]) -> pd.DataFrame:
     metric, stratum = key
-    held = figures["stratum"] == "all" if stratum == "all" else figures["stratum"].str.startswith(f"{stratum} ")
+    held = (
+        figures["stratum"] == "all" if stratum == "all" else figures["stratum"].str.startswith(f"{stratum} ")
+    )
     return figures[(figures["metric"] == metric) & held]
 
 
@@ -116,7 +138,9 @@ def _row_of(rows: pd.DataFrame, endpoint: object, horizon: object, model: object
 def _cell(row: pd.Series | None) -> Cell:
     if row is None or pd.isna(row["value"]):
         return Cell("", -1e9)
-    return Cell(number(*(float(row[name]) for name in ("value", "lower", "upper"))), round(float(row["value"]), 6))
+    return Cell(
+        number(*(float(row[name]) for name in ("value", "lower", "upper"))), round(float(row["value"]), 6)
+    )
 
 
 def _meanings(shown: list[tuple[str, str]]) -> Iterator[Markup]:

@@ -29,8 +29,21 @@ class Shade(NamedTuple):
     look: str
 
 
-AUROC_SHADES = (Shade(0.45, "warm-2"), Shade(0.5, "warm-1"), Shade(0.6, ""), Shade(0.7, "cool-1"), Shade(0.8, "cool-2"))
-RATIO_SHADES = (Shade(0.5, "cool-3"), Shade(0.75, "cool-2"), Shade(0.9, "cool-1"), Shade(1.11, ""), Shade(1.33, "warm-1"), Shade(2.0, "warm-2"))
+AUROC_SHADES = (
+    Shade(0.45, "warm-2"),
+    Shade(0.5, "warm-1"),
+    Shade(0.6, ""),
+    Shade(0.7, "cool-1"),
+    Shade(0.8, "cool-2"),
+)
+RATIO_SHADES = (
+    Shade(0.5, "cool-3"),
+    Shade(0.75, "cool-2"),
+    Shade(0.9, "cool-1"),
+    Shade(1.11, ""),
+    Shade(1.33, "warm-1"),
+    Shade(2.0, "warm-2"),
+)
 
 
 def subgroups_section(told: Told) -> Markup:
@@ -54,12 +67,19 @@ def subgroups_section(told: Told) -> Markup:
     )
     caption = "All groups; subgroups.tsv has the same and the other models"
     listed = table(
-        caption, columns, map(_group_row, mine.head(ROWS_SHOWN).to_dict("records")),
-        filterable="a question, a column, a group", look="tall",
+        caption,
+        columns,
+        map(_group_row, mine.head(ROWS_SHOWN).to_dict("records")),
+        filterable="a question, a column, a group",
+        look="tall",
     )
     few = f"{len(small):,} groups are too small to say anything of; their sizes stand in subgroups.tsv."
     more = f" {len(mine) - ROWS_SHOWN:,} more rows stand there too." if len(mine) > ROWS_SHOWN else ""
-    body = (listed, element("p", few + more)) if len(mine) else (element("p", f"No group is large enough. {few}"),)
+    body = (
+        (listed, element("p", few + more))
+        if len(mine)
+        else (element("p", f"No group is large enough. {few}"),)
+    )
     return section("subgroups", "Subgroups", element("p", lead, class_="lead"), *body)
 
 
@@ -95,7 +115,12 @@ def map_section(told: Told) -> Markup:
     types = [str(name) for name in sizes.index[:TYPES_SHOWN]]
     parts = (
         _map(mine, types, "AUROC: bluer is better, orange is below chance", _auroc),
-        _map(mine, types, "Observed over expected: 1 is right, orange more events than told, blue fewer", _ratio),
+        _map(
+            mine,
+            types,
+            "Observed over expected: 1 is right, orange more events than told, blue fewer",
+            _ratio,
+        ),
     )
     hidden = len(sizes) - len(types)
     more = element("p", f"{hidden} smaller types stand in subgroups.tsv.") if hidden > 0 else ""
@@ -114,11 +139,16 @@ def _map_rows(
     named = [question_of(*pair) for pair in zip(mine["endpoint"], mine["horizon_days"], strict=True)]
     placed = {(str(row["group"]), name): row for name, (_, row) in zip(named, mine.iterrows(), strict=True)}
     for group in types:
-        yield (group, *(cell(placed[group, name]) if (group, name) in placed else Cell("", -1e9) for name in asked))
+        yield (
+            group,
+            *(cell(placed[group, name]) if (group, name) in placed else Cell("", -1e9) for name in asked),
+        )
 
 
 def _questions(mine: pd.DataFrame) -> Iterator[str]:
-    yield from dict.fromkeys(question_of(*pair) for pair in zip(mine["endpoint"], mine["horizon_days"], strict=True))
+    yield from dict.fromkeys(
+        question_of(*pair) for pair in zip(mine["endpoint"], mine["horizon_days"], strict=True)
+    )
 
 
 def _auroc(row: pd.Series) -> Cell:

@@ -15,7 +15,20 @@ from metarisk.report.cohort.general import general_section, question_of
 from metarisk.report.cohort.groups import map_section, subgroups_section
 from metarisk.report.cohort.told import Told
 from metarisk.report.cohort.words import methods_section
-from metarisk.report.page import Cell, Column, Markup, badge, document, element, fact, join, section, share_bar, table, tile
+from metarisk.report.page import (
+    Cell,
+    Column,
+    Markup,
+    badge,
+    document,
+    element,
+    fact,
+    join,
+    section,
+    share_bar,
+    table,
+    tile,
+)
 from metarisk.report.page.badge import Tone
 from metarisk.report.page.interval import interval_bar
 from metarisk.report.page.markdown import markdown
@@ -93,7 +106,9 @@ def _header(told: Told) -> Markup:
     )
     hidden = {"learning"} if not told.training else {"audit"}
     hidden |= set() if len(told.versus) else {"versus"}
-    links = (element("li", element("a", text, href=f"#{name}")) for name, text in CONTENTS if name not in hidden)
+    links = (
+        element("li", element("a", text, href=f"#{name}")) for name, text in CONTENTS if name not in hidden
+    )
     kind = "metarisk training" if told.training else "metarisk evaluation"
     return join(
         (
@@ -108,14 +123,22 @@ def _header(told: Told) -> Markup:
 
 def _verdict(told: Told) -> tuple[Tone, str, str]:
     if told.training:
-        return "plain", "Held-out patients", (
-            "How the model did on patients of its own study that were held out of everything that was fitted. "
-            "Patients of another place and time are another question: metarisk evaluate."
+        return (
+            "plain",
+            "Held-out patients",
+            (
+                "How the model did on patients of its own study that were held out of everything that was fitted. "
+                "Patients of another place and time are another question: metarisk evaluate."
+            ),
         )
     if told.withheld:
         return "bad", "Not answered", WITHHELD
     if told.audit is None:
-        return "plain", "Not compared", "The bundle tells nothing of its training patients, so drift was not judged."
+        return (
+            "plain",
+            "Not compared",
+            "The bundle tells nothing of its training patients, so drift was not judged.",
+        )
     verdict = told.audit.verdict
     return TONES[verdict], f"Drift: {verdict}", MEANING[verdict]
 
@@ -147,8 +170,14 @@ def _samples(told: Told) -> Markup:
     return section(
         "samples",
         "Samples, outcomes and what is missing",
-        table("What happened to them", columns, outcomes, look="plain"),
-        table("What is known of them", (Column("Name"), Column("Kind"), Column("Known")), rows, look="plain"),
+        element(
+            "div",
+            table("What happened to them", columns, outcomes, look="plain"),
+            table(
+                "What is known of them", (Column("Name"), Column("Kind"), Column("Known")), rows, look="plain"
+            ),
+            class_="beside",
+        ),
     )
 
 
@@ -162,7 +191,7 @@ def _drift(told: Told) -> Iterator[Markup]:
     if told.audit is None:
         yield section("audit", "Drift", element("p", "The bundle tells nothing of its training patients."))
         return
-    yield audit_section(told.audit)
+    yield audit_section(told.audit, "tall plain")
     yield answers_section(told.audit)
 
 
@@ -211,7 +240,13 @@ def _tripod(listed: list[Item]) -> Markup:
     )
     columns = (Column("Item"), Column("Part"), Column("Topic"), Column("Who"), Column("What this run says"))
     rows = (
-        (Cell(item.number, place), item.part, item.topic, "the run" if item.by_run else "the authors", item.said)
+        (
+            Cell(item.number, place),
+            item.part,
+            Cell(item.topic, look="topic"),
+            "the run" if item.by_run else "the authors",
+            Cell(item.said, look="said"),
+        )
         for place, item in enumerate(listed)
     )
     caption = f"{sum(item.by_run for item in listed)} of {len(listed)} items are told by the run; tripod.tsv has the same"

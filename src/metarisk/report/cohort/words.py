@@ -69,10 +69,17 @@ def _samples(told: Told) -> str:
 def _missing(told: Told) -> str:
     samples = told.summary.samples
     assays = ", ".join(
-        f"{one.assay.replace('_', ' ')} in {one.samples:,} of {samples:,} samples" for one in told.summary.assays
+        f"{one.assay.replace('_', ' ')} in {one.samples:,} of {samples:,} samples"
+        for one in told.summary.assays
     )
-    partly = [f"{one.name.replace('_', ' ')} {samples - one.known:,}" for one in told.summary.clinical if one.known < samples]
-    unknown = f"Unknown of the clinic: {', '.join(partly)}." if partly else "No clinical column is partly unknown."
+    partly = [
+        f"{one.name.replace('_', ' ')} {samples - one.known:,}"
+        for one in told.summary.clinical
+        if one.known < samples
+    ]
+    unknown = (
+        f"Unknown of the clinic: {', '.join(partly)}." if partly else "No clinical column is partly unknown."
+    )
     return (
         f"Measured: {assays or 'no assay'}. {unknown} Nothing was imputed: the model reads what was measured "
         "and has learned with assays dropped at random; patients without an outcome are left out of its figures."
@@ -81,13 +88,17 @@ def _missing(told: Told) -> str:
 
 def _figures(told: Told) -> str:
     section = told.model.experiment.evaluation
-    dated = " Dated outcomes are judged at each horizon with inverse probability of censoring weights; death "
-    dated += "competes with them." if told.figures["horizon_days"].notna().any() else ""
+    dated = (
+        " Dated outcomes are judged at each horizon with inverse probability of censoring weights; death competes "
+        "with them."
+        if told.figures["horizon_days"].notna().any()
+        else ""
+    )
     others = [str(name) for name in told.figures["model"].unique() if name != OURS and " - " not in str(name)]
     beside = f" Beside it stand {_listed(others)}, on the same patients." if others else ""
     return (
         f"Intervals are 95 % percentiles of {section.bootstrap:,} resamples of the patients, seed 0."
-        f"{dated if told.figures['horizon_days'].notna().any() else ''}{beside} Figures within "
+        f"{dated}{beside} Figures within "
         f"{section.within.replace('_', ' ')} average over strata with {section.within_min_events} events and "
         f"non-events or more. {_versus(told)}No threshold was chosen on these patients, and no figure was used "
         "to change the model."

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from metarisk.report.page.markup import Content, Markup, element, join
 
 WIDTH, HEIGHT = 340, 236
-LEFT, RIGHT, TOP, BOTTOM = 40, 10, 8, 34
-MOST_TICKS, ROW = 5, 12
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 8, 36
+MOST_TICKS, ROW = 5, 13
 DASHES = (None, "6 3", "2 2", "8 2 2 2", "4 4", "1 3", "10 3")
 
 Floats = NDArray[np.float64]
@@ -93,6 +93,7 @@ def chart(
         _axes(frame),
         join(marks),
         _under(frame, under),
+        class_="plot",
         viewBox=f"0 0 {WIDTH} {height}",
         role="img",
         aria_label=f"{words.title}. {words.told}",
@@ -192,7 +193,9 @@ def _axes(frame: Frame) -> Markup:
     drawn.append(_text(frame.x_name, (LEFT + right) / 2, HEIGHT - 8, "middle"))
     middle = (TOP + floor) / 2
     turned = f"rotate(-90 9 {middle:.0f})"
-    drawn.append(element("text", frame.y_name, x=9, y=f"{middle:.0f}", text_anchor="middle", transform=turned))
+    drawn.append(
+        element("text", frame.y_name, x=9, y=f"{middle:.0f}", text_anchor="middle", transform=turned)
+    )
     return join(drawn)
 
 
@@ -213,9 +216,7 @@ def _text(content: Content, x: float, y: float, anchor: str) -> Markup:
 
 
 def _key(place: int) -> Markup:
-    drawn = element(
-        "line", class_=f"line-{place}", x1=1, x2=25, y1=5, y2=5, stroke_dasharray=DASHES[place]
-    )
+    drawn = element("line", class_=f"line-{place}", x1=1, x2=25, y1=5, y2=5, stroke_dasharray=DASHES[place])
     return element("svg", drawn, class_="key", viewBox="0 0 26 10", aria_hidden="true")
 
 

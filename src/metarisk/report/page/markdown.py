@@ -39,15 +39,20 @@ def _block(kind: str, lines: list[str], top: int) -> Iterator[Markup]:
     elif kind == "list":
         yield element("ul", *(element("li", _inline(line[2:])) for line in lines))
     elif kind == "table":
-        head, *rows = (_cells(line) for line in lines if set(line) - set("|-: "))
-        yield table("", [Column(name) for name in head], rows, look="plain", filterable=False)
+        names, *rows = (_cells(line) for line in lines if set(line) - set("|-: "))
+        caption = f"{', '.join(names[1:])} by {names[0]}"
+        yield table(caption, [Column(name) for name in names], map(_marked, rows), look="tall plain")
     elif kind == "text":
         yield element("p", _inline(" ".join(lines)))
 
 
-def _cells(line: str) -> list[Markup]:
+def _cells(line: str) -> list[str]:
     """Cells of a table's line; a bar that is a letter is written with a stroke before it."""
-    return [_inline(cell.replace("\\|", "|").strip()) for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+    return [cell.replace("\\|", "|").strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+def _marked(cells: list[str]) -> list[Markup]:
+    return [_inline(cell) for cell in cells]
 
 
 def _inline(text: str) -> Markup:

@@ -45,7 +45,9 @@ def table(
     """
     head = element("tr", *(_head(column) for column in columns))
     body = [
-        element("tr", *(_cell(cell, columns[place], place, bool(filterable)) for place, cell in enumerate(row)))
+        element(
+            "tr", *(_cell(cell, columns[place], place, bool(filterable)) for place, cell in enumerate(row))
+        )
         for row in rows
     ]
     whole = element(
