@@ -18,10 +18,10 @@ from metarisk.jobs.cohort_report import PAGE
 from metarisk.jobs.train import Output, write_figures
 
 if TYPE_CHECKING:
+    from metarisk.jobs.cohort_report import Judgements
     from metarisk.models.answers import Probability
     from metarisk.models.bundle import ModelBundle
     from metarisk.train.figures import Answers
-    from metarisk.jobs.cohort_report import Judgements
     from metarisk.train.held_out import HeldOut
     from metarisk.train.judgement import Judgement
 

@@ -23,7 +23,6 @@ from metarisk.metrics.inputs import (
 )
 from metarisk.metrics.intervals import Statistic
 
-
 Z = 1.959964  # of a 95 % interval
 
 
