@@ -15,7 +15,7 @@ def evaluate(  # noqa: PLR0913, PLR0917  (an option each)
     study: Study,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder to make for tables and figures, with subgroups and decision curves."),
+        typer.Option(help="Folder to make for a page (report.html), tables and figures."),
     ] = None,
     versus: Annotated[
         str, typer.Option(metavar="MODEL", help="Another model to compare it with on the same samples.")
@@ -43,4 +43,4 @@ def evaluate(  # noqa: PLR0913, PLR0917  (an option each)
     if "versus" in result.tables:
         show_table(*versus_rows(result.tables["versus"]))
     show_notes(result.notes)
-    show_facts({"samples": result.samples, "tables": result.folder})
+    show_facts({"samples": result.samples, "tables": result.folder, "report": result.page})

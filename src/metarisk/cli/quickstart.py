@@ -45,5 +45,6 @@ def quickstart(
             "run": result.run_id,
             "tracking": result.tracking_uri,
             "took": duration(result.wall_s),
+            "report": f"{result.page} (open it in a browser)",
         }
     )

@@ -60,6 +60,7 @@ def train(
         {
             "bundle": result.bundle,
             "figures": result.drawn,
+            "report": result.page,
             "run": result.run_id,
             "tracking": result.tracking_uri,
             "took": f"{duration(result.wall_s)}, {result.peak_gib:.2f} GiB at most",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,3 +49,42 @@ def tell_drawings(run: Run, trained: Trained, curves: Curves, folder: Path) -> N
     )
     run.folder(folder, DRAWN)
     run.text(CARD, trained.bundle.card)
+
+
+def tell_report(run: Run, trained: Trained, curves: Curves, heading: Mapping[str, str], folder: Path) -> Path:
+    """Write the page of a finished training, and tell its run of it.
+
+    Parameters
+    ----------
+    run
+        Gets ``report.html``.
+    trained
+        As for `tell_drawings`; its bundle as it was saved.
+    curves
+        Network -> its epochs.
+    heading
+        What the tables rest on.
+    folder
+        Where the page and the files beside it go; earlier ones are replaced.
+    """
+    from metarisk.jobs.cohort_report import PAGE, Judgements, write_report
+    from metarisk.train.held_out import HeldOut
+    from metarisk.train.judgement import Judgement
+
+    test, section = trained.test, trained.bundle.experiment.evaluation
+    page = write_report(
+        Judgements(
+            bundle=trained.bundle,
+            samples=test,
+            held_out=HeldOut(test.endpoints, trained.training_endpoints, test.clinical, section),
+            models=trained.answers,
+            judgement=Judgement(trained.figures, trained.subgroups, trained.decisions),
+            heading=heading,
+            notes=trained.notes,
+            learning=curves,
+            training=True,
+        ),
+        folder,
+    )
+    run.text(PAGE, page.read_text(encoding="utf-8"))
+    return page

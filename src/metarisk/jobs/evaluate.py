@@ -14,13 +14,16 @@ from metarisk import __version__
 from metarisk.data.cohort import Cohort
 from metarisk.errors import InputError
 from metarisk.files import check_free, placed
+from metarisk.jobs.cohort_report import PAGE
 from metarisk.jobs.train import Output, write_figures
 
 if TYPE_CHECKING:
+    from metarisk.jobs.cohort_report import Judgements
     from metarisk.models.answers import Probability
     from metarisk.models.bundle import ModelBundle
     from metarisk.train.figures import Answers
     from metarisk.train.held_out import HeldOut
+    from metarisk.train.judgement import Judgement
 
 MANIFEST = "evaluation.json"
 SEED = 0  # of the resamples
@@ -66,7 +69,7 @@ class EvaluateResult:
         The other tables by name: ``versus`` where there was something to compare with, ``subgroups`` and
         ``decisions`` where they were written.
     folder
-        Where they were written.
+        Where they were written, with ``report.html``, the page to open first.
     """
 
     figures: pd.DataFrame
@@ -74,6 +77,11 @@ class EvaluateResult:
     notes: tuple[str, ...]
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     folder: Path | None = None
+
+    @property
+    def page(self) -> Path | None:
+        """The page, None where nothing was written."""
+        return None if self.folder is None else self.folder / PAGE
 
 
 class Judged(NamedTuple):
@@ -85,8 +93,8 @@ class Judged(NamedTuple):
         Model -> question -> answer of each of N samples, ours first.
     answered
         Our answers with their sets.
-    held_out
-        The samples.
+    samples, held_out
+        The samples, and what is needed to judge them.
     heading
         What the tables rest on.
     notes
@@ -95,6 +103,7 @@ class Judged(NamedTuple):
 
     models: dict[str, Answers]
     answered: list[Probability]
+    samples: Cohort
     held_out: HeldOut
     heading: dict[str, str]
     notes: tuple[str, ...]
@@ -130,7 +139,8 @@ def evaluate(
     study
         Study file, study folder or stored cohort.
     output
-        Folder to make for tables and figures; without one there are the figures, and ``versus``, alone.
+        Folder to make for the page, tables and figures; without one there are the figures, and ``versus``,
+        alone.
     beside
         What it is compared with.
     data_root
@@ -162,7 +172,7 @@ def evaluate(
     _check_answered(figures, model, judged, cohort)
     tables = {"versus": paired_figures(judged.models, judged.held_out)} if len(judged.models) > 1 else {}
     result = EvaluateResult(figures, len(judged.held_out.clinical), judged.notes, tables)
-    return result if output is None else _write(result, judged, output)
+    return result if output is None else _write(result, judged, model, output)
 
 
 def _cohort_for(model: ModelBundle, study: Path, data_root: Path | None) -> Cohort:
@@ -201,7 +211,7 @@ def _ask(
         "left_out": f"{int(seen.sum())} samples of training patients",
         "intervals": f"patient bootstrap, {section.bootstrap} resamples, seed {SEED}",
     }
-    return Judged(models, answered, held_out, heading, notes)
+    return Judged(models, answered, fresh, held_out, heading, notes)
 
 
 def _answers(model: ModelBundle, samples: Cohort) -> list[Probability]:
@@ -245,10 +255,11 @@ def _check_answered(figures: pd.DataFrame, model: ModelBundle, judged: Judged, c
             )
 
 
-def _write(result: EvaluateResult, judged: Judged, output: Output) -> EvaluateResult:
-    """Tables, figures and the manifest, all at once."""
+def _write(result: EvaluateResult, judged: Judged, model: ModelBundle, output: Output) -> EvaluateResult:
+    """Tables, figures, the page and the manifest, all at once."""
     import json
 
+    from metarisk.jobs.cohort_report import write_report
     from metarisk.report.plots.evaluation import draw_evaluation
     from metarisk.train.decisions import decision_figures
     from metarisk.train.figures import joined
@@ -270,4 +281,26 @@ def _write(result: EvaluateResult, judged: Judged, output: Output) -> EvaluateRe
         draw_evaluation(draft, list(held_out.asked(complete)), judgement)
         manifest = {**judged.heading, "notes": notes}
         (draft / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+        write_report(_told(judged, model, judgement, notes, result.tables), draft)
     return EvaluateResult(tables.pop("figures"), result.samples, notes, tables, output.folder)
+
+
+def _told(
+    judged: Judged,
+    model: ModelBundle,
+    judgement: Judgement,
+    notes: tuple[str, ...],
+    tables: Mapping[str, pd.DataFrame],
+) -> Judgements:
+    from metarisk.jobs.cohort_report import Judgements
+
+    return Judgements(
+        bundle=model,
+        samples=judged.samples,
+        held_out=judged.held_out,
+        models=judged.complete,
+        judgement=judgement,
+        heading=judged.heading,
+        notes=notes,
+        versus=tables.get("versus", pd.DataFrame()),
+    )

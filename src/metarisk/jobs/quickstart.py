@@ -51,6 +51,8 @@ class QuickstartResult:
         Seconds it took.
     notes
         Sentences that a reader of the figures must know.
+    page
+        The report to open first.
     """
 
     figures: pd.DataFrame
@@ -65,6 +67,7 @@ class QuickstartResult:
     coverage: float
     wall_s: float
     notes: tuple[str, ...]
+    page: Path
 
 
 def quickstart(
@@ -135,6 +138,7 @@ def quickstart(
         coverage=interval_coverage(trained, simulation),
         wall_s=time.perf_counter() - started,
         notes=result.notes,
+        page=result.page,
     )
 
 

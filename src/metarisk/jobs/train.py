@@ -15,7 +15,7 @@ from metarisk import __version__
 from metarisk.config import load_experiment
 from metarisk.config.experiment import Experiment
 from metarisk.files import check_free, written
-from metarisk.jobs.drawings import DRAWN, Curves, check_drawings, tell_drawings
+from metarisk.jobs.drawings import DRAWN, Curves, check_drawings, tell_drawings, tell_report
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
@@ -59,6 +59,8 @@ class TrainResult:
         Sentences that a reader of the figures must know.
     drawn
         Folder of the figures that were drawn, with their captions.
+    page
+        The report to open first.
     """
 
     figures: pd.DataFrame
@@ -69,6 +71,7 @@ class TrainResult:
     peak_gib: float
     notes: tuple[str, ...]
     drawn: Path
+    page: Path
 
 
 def train(
@@ -162,18 +165,21 @@ def train_tracked(
         report = _reporter(experiment, run, on_progress, curves)
         trained = train_model(experiment, cohort, topology, report, checkpoints, start)
         bundle = save_bundle(trained.bundle, out / BUNDLE, overwrite=output.overwrite or resumed)
+        trained = trained._replace(bundle=bundle)
         hashes = provenance_hashes(trained, bundle.sha256)
+        heading = {"experiment": experiment.name, **hashes}
         run.tags(hashes)
         for name, table in tables_of(trained).items():
-            write_figures(table, out / f"{name}.tsv", {"experiment": experiment.name, **hashes})
+            write_figures(table, out / f"{name}.tsv", heading)
             run.table(f"{name}.json", table)
         run.metrics(headline(trained.figures), step=0)
         run.folder(out / BUNDLE, BUNDLE)
         tell_drawings(run, trained, curves, out / DRAWN)
+        page = tell_report(run, trained, curves, heading, out)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         wall = time.perf_counter() - started
         result = TrainResult(
-            trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes, out / DRAWN
+            trained.figures, out / BUNDLE, run.run_id, run.uri, wall, peak, trained.notes, out / DRAWN, page
         )
     drop_checkpoints(kept)
     return result, trained

@@ -23,6 +23,8 @@ from metarisk.metrics.inputs import (
 )
 from metarisk.metrics.intervals import Statistic
 
+Z = 1.959964  # of a 95 % interval
+
 
 class Reliability(NamedTuple):
     """Points of a reliability curve, one a bin, shape (B,) each.
@@ -175,6 +177,20 @@ def _spread_counts(survival: Weights, seen: NDArray[np.bool_], bins: int) -> Wei
     share = np.clip(censored - edges, 0.0, 1.0 / bins) / censored
     spread: Weights = counts + share.sum(axis=0)
     return spread
+
+
+def wilson(events: Weights, n: Weights) -> tuple[Weights, Weights]:
+    """95 % interval of a share (Wilson 1927), shape (B,) each.
+
+    Parameters
+    ----------
+    events, n
+        With the event and in all, shape (B,); need not be whole numbers.
+    """
+    share = events / n
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
 
 
 def _equal_count_bins(probability: Weights, bins: int) -> NDArray[np.intp]:

@@ -74,8 +74,8 @@ def scores_page(report: ScoreReport, audit: Audit, set_aside: SetAsideRows) -> s
     """The page as text: self-contained, counts only, no patient's value or id in it."""
     sections = (
         _quality(report, set_aside),
-        _checks(audit),
-        _answers(audit),
+        audit_section(audit),
+        answers_section(audit),
         _flags(report, audit),
     )
     return document(f"{report.input_name}: scores", _header(report, audit, set_aside), sections)
@@ -143,7 +143,8 @@ def _quality(report: ScoreReport, set_aside: SetAsideRows) -> Markup:
     )
 
 
-def _checks(audit: Audit) -> Markup:
+def audit_section(audit: Audit, look: str = "") -> Markup:
+    """Each distribution beside that of the training patients, gravest first; ``look`` as of `table`."""
     lead = (
         "Each distribution beside that of the training patients. The stability index (PSI) says how much it "
         f"moved: {LOOK:g} is worth a look, {ALARM:g} an alarm, if it is no chance (p times the number of "
@@ -160,7 +161,8 @@ def _checks(audit: Audit) -> Markup:
         Column("Samples", True),
     )
     rows = map(_check_cells, audit.checks[:CHECKS_SHOWN])
-    listed = table("Gravest first; audit.tsv has the same", columns, rows, filterable=True)
+    caption = "Gravest first; audit.tsv has the same"
+    listed = table(caption, columns, rows, filterable="a verdict, a name", look=look)
     return section(
         "audit",
         "Audit against training",
@@ -187,7 +189,8 @@ def _check_cells(check: Check) -> tuple[Cell | str, ...]:
     )
 
 
-def _answers(audit: Audit) -> Markup:
+def answers_section(audit: Audit) -> Markup:
+    """The answers to each question beside those to the training patients."""
     lead = (
         "Probabilities in tenths of the training patients, of whom members answered that did not see them: "
         "the grey bars are of one height but where tenths had to be joined. Under the bars: per cent."

@@ -68,6 +68,8 @@ class Trained(NamedTuple):
     subgroups, decisions
         The same models in groups of patients, and what acting on them would gain, see
         `metarisk.train.judgement.Judgement`.
+    training_endpoints
+        What happened to the training samples, whose censoring weights the figures have.
     """
 
     bundle: ModelBundle
@@ -77,6 +79,7 @@ class Trained(NamedTuple):
     answers: Mapping[str, Answers]
     subgroups: pd.DataFrame
     decisions: pd.DataFrame
+    training_endpoints: pd.DataFrame
 
 
 class Fitted(NamedTuple):
@@ -163,7 +166,9 @@ def train_model(
         card=model_card(experiment, provenance, figures, notes, subgroups),
         reference=reference_of(training_set, ours, experiment),
     )
-    return Trained(bundle, figures, test, notes, models, subgroups, decisions)
+    return Trained(
+        bundle, figures, test, notes, models, subgroups, decisions, training_set.cohort.endpoints
+    )
 
 
 def _control_answers(fitted: Fitted, experiment: Experiment) -> dict[str, Answers]:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from metarisk import __version__
 from metarisk.report.page.markup import Content, Markup, element, join
 
-STYLE, SCRIPT = "page.css", "page.js"
+STYLES, SCRIPT = ("page.css", "chart.css"), "page.js"
 
 
 def document(title: str, header: Content, sections: Iterable[Markup]) -> str:
@@ -25,7 +25,7 @@ def document(title: str, header: Content, sections: Iterable[Markup]) -> str:
     sections
         Of the main part, in order.
     """
-    style, script = Markup(_resource(STYLE)), Markup(_resource(SCRIPT))
+    style, script = Markup("".join(map(_resource, STYLES))), Markup(_resource(SCRIPT))
     head = element(
         "head",
         element("meta", charset="utf-8"),

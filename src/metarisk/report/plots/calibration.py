@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from metarisk.metrics.calibration import reliability
-from metarisk.report.plots.discrimination import BIN_SIZE, MOST_BINS, wilson
+from metarisk.metrics.calibration import reliability, wilson
+from metarisk.report.plots.discrimination import BIN_SIZE, MOST_BINS
 from metarisk.report.plots.ink import BAND, FAINT, OURS_COLOUR, Drawn, panels, save, sheet
 from metarisk.report.tables import question_text
 from metarisk.train.figures import OURS

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from metarisk.metrics.calibration import reliability
+from metarisk.metrics.calibration import reliability, wilson
 from metarisk.report.plots.ink import BAND, FAINT, OURS_COLOUR, Drawn, look, panels, save, sheet
 from metarisk.report.tables import question_text
 from metarisk.train.figures import OURS, Judged, Question
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_BINS, BIN_SIZE = 8, 20
-Z = 1.959964  # of a 95 % interval
 
 DoubleArray = NDArray[np.float64]
 
@@ -77,14 +76,6 @@ def draw_target(target: Target, figures: pd.DataFrame, folder: Path) -> Drawn:
             f"gap is {worst:.2f}; bars show how many have which probability."
         )
         return save(figure, folder, f"held_out_{name}", caption)
-
-
-def wilson(events: DoubleArray, n: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
-    """95 % interval of a share (Wilson 1927), shape (B,) each."""
-    share = events / n
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
 
 
 def _draw_roc(axes: Axes, target: Target, aurocs: Mapping[str, str]) -> None:
