@@ -187,7 +187,7 @@ def _samples(told: Told) -> Markup:
 def _known(known: int, whole: int) -> Cell:
     share = known / whole if whole else 0.0
     text = f"{known:,} ({share:.1%})"
-    return Cell(join((text, share_bar(share, text))), known)
+    return Cell(join((f"{text} ", share_bar(share, text))), known)
 
 
 def _drift(told: Told) -> Iterator[Markup]:
