@@ -47,6 +47,19 @@ def test_the_run_has_the_figures_the_card_and_where_they_lie_on_disk(done: Any) 
 
 
 @pytest.mark.slow
+def test_a_training_leaves_a_page_with_its_learning_curves_and_controls(done: Any) -> None:
+    from mlflow import MlflowClient
+
+    page = done.page.read_text(encoding="utf-8")
+    assert done.page == done.bundle.parent / "report.html"
+    assert 'id="learning"' in page
+    assert "no graph" in page
+    assert load_bundle(done.bundle).sha256 in page
+    listed = MlflowClient(tracking_uri=done.tracking_uri).list_artifacts(done.run_id)
+    assert "report.html" in {item.path for item in listed}
+
+
+@pytest.mark.slow
 def test_each_epoch_has_its_losses_and_its_seconds(done: Any) -> None:
     from mlflow import MlflowClient
 

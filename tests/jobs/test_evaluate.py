@@ -156,6 +156,18 @@ def test_another_model_stands_beside_it_with_a_paired_test(ready: Ready, written
     assert name in set(written.tables["subgroups"]["model"])
 
 
+def test_the_page_has_the_difference_and_the_words_of_the_run(ready: Ready, written: EvaluateResult) -> None:
+    assert written.page is not None
+    page = written.page.read_text(encoding="utf-8")
+    assert 'id="versus"' in page
+    assert f"{written.samples:,} samples of {written.samples:,} patients" in page
+    tripod = read(written.folder, "tripod").set_index("item")
+    auroc = written.figures.query("metric == 'auroc' and stratum == 'all' and model == @OURS")
+    assert f"{auroc['value'].iloc[0]:.3f} [" in tripod.loc["23a", "said"]
+    tree = json.loads((written.page.parent / "report.json").read_text(encoding="utf-8"))
+    assert len(tree["tables"]["versus"]) == len(written.tables["versus"])
+
+
 def test_samples_of_either_models_training_are_left_out(ready: Ready, tmp_path: Path) -> None:
     """Half of the judged patients are now known to the other model."""
     other = load_bundle(Path(ready.other))

@@ -142,7 +142,7 @@ def software() -> dict[str, str]:
 
 
 def audit_of_samples(bundle: ModelBundle, samples: Cohort) -> Audit | None:
-    """The samples and their scores beside the training patients; None where the bundle tells nothing of them."""
+    """Samples and their scores beside the training patients; None where the bundle says nothing of them."""
     from metarisk.models.scoring import score_cohort
     from metarisk.score.audit import audit_of
     from metarisk.score.counts import InputCounts, ScoreCounts

@@ -5,8 +5,8 @@ Numbers and topics follow the checklist of Collins et al., BMJ 2024;385:e078378;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,7 +77,10 @@ def as_markdown(told: Told) -> str:
 
 def _title(told: Told) -> str:
     kind = "Development and evaluation" if told.training else "Evaluation"
-    return f"{kind} of a prediction model ({told.model.name} {told.model.version}) in {told.name}: {_asked(told)}."
+    return (
+        f"{kind} of a prediction model ({told.model.name} {told.model.version}) in {told.name}: "
+        f"{_asked(told)}."
+    )
 
 
 def _objectives(told: Told) -> str:
@@ -89,8 +92,10 @@ def _objectives(told: Told) -> str:
 def _sources(told: Told) -> str:
     of = told.model.provenance
     return (
-        f"Judged: {told.name} (content SHA-256 {told.heading.get('cohort_sha256', 'not stated')}). Trained on: "
-        f"{of.get('study', 'not stated')}, licence {of.get('licence', 'not stated')}. How representative they are: "
+        f"Judged: {told.name} (content SHA-256 {told.heading.get('cohort_sha256', 'not stated')}). "
+        "Trained on: "
+        f"{of.get('study', 'not stated')}, licence {of.get('licence', 'not stated')}. How "
+        "representative they are: "
         "to be written by the authors."
     )
 
@@ -101,21 +106,26 @@ def _eligibility(told: Told) -> str:
     one = ", one sample a patient" if cohort.one_sample_per_patient else ""
     measured = f", measured by {', '.join(cohort.measured)}" if cohort.measured else ""
     return (
-        f"The software kept: {kept or 'every sample'}{measured}{one}. The study's own criteria: to be written by "
+        f"The software kept: {kept or 'every sample'}{measured}{one}. The study's own criteria: to be "
+        "written by "
         "the authors."
     )
 
 
 def _preparation(told: Told) -> str:
     return (
-        f"{methods(told)[2]} Transforms (scales, levels, bins) come from the training patients alone and travel "
+        f"{methods(told)[2]} Transforms (scales, levels, bins) come from the training patients alone "
+        "and travel "
         "in the bundle."
     )
 
 
 def _outcomes(told: Told) -> str:
     horizons = ", ".join(f"{days:g}" for days in told.model.experiment.tasks.horizons_days)
-    return f"{_asked(told)}; dated outcomes at {horizons} days. How each was ascertained: to be written by the authors."
+    return (
+        f"{_asked(told)}; dated outcomes at {horizons} days. How each was ascertained: to be written "
+        "by the authors."
+    )
 
 
 def _predictors(told: Told) -> str:
@@ -127,14 +137,18 @@ def _predictors(told: Told) -> str:
 
 
 def _size(told: Told) -> str:
-    return f"{told.summary.samples:,} samples; events a question: {_counts(told)}. Whether that suffices: to be written by the authors."
+    return (
+        f"{told.summary.samples:,} samples; events a question: {_counts(told)}. Whether that "
+        "suffices: to be written by the authors."
+    )
 
 
 def _handled(told: Told) -> str:
     features = told.model.experiment.features
     return (
         f"Clinical numbers by {told.model.experiment.network.number_embedding} embedding in "
-        f"{features.numeric_bins} bins; categories of fewer than {features.min_category_count} training samples "
+        f"{features.numeric_bins} bins; categories of fewer than {features.min_category_count} "
+        "training samples "
         f"joined; channels altered in fewer than {features.min_alterations} left out of the direct path."
     )
 
@@ -145,7 +159,10 @@ def _model(told: Told) -> str:
 
 def _heterogeneity(told: Told) -> str:
     within = told.model.experiment.evaluation.within.replace("_", " ")
-    return f"Figures are also given within {within}, and in each subgroup with ten events and non-events or more."
+    return (
+        f"Figures are also given within {within}, and in each subgroup with ten events and non-events "
+        "or more."
+    )
 
 
 def _measures(told: Told) -> str:
@@ -158,7 +175,10 @@ def _updating(told: Told) -> str:
 
 
 def _how_evaluated(told: Told) -> str:
-    return f"By the bundle {told.model.sha256 or 'of this run'}, command: {told.heading.get('command', 'metarisk train')}."
+    return (
+        f"By the bundle {told.model.sha256 or 'of this run'}, command: "
+        f"{told.heading.get('command', 'metarisk train')}."
+    )
 
 
 def _imbalance(told: Told) -> str:
@@ -179,7 +199,8 @@ def _fairness(told: Told) -> str:
 def _output(told: Told) -> str:
     level = told.model.experiment.calibration.level
     return (
-        f"A calibrated probability a question with a 95 % interval and a conformal set at level {level:g}. No "
+        "A calibrated probability a question with a 95 % interval and a conformal set at level "
+        f"{level:g}. No "
         "threshold is built in; decision curves show what each would gain."
     )
 
@@ -190,11 +211,17 @@ def _differences(told: Told) -> str:
     if told.audit is None:
         return "The bundle tells nothing of its training patients."
     moved = [check.name for check in told.audit.checks if check.verdict in ("look", "alarm")]
-    return f"Drift audit: {told.audit.verdict}; moved: {', '.join(moved) or 'nothing'}. The page has each comparison."
+    return (
+        f"Drift audit: {told.audit.verdict}; moved: {', '.join(moved) or 'nothing'}. The page has "
+        "each comparison."
+    )
 
 
 def _sharing(told: Told) -> str:
-    return f"Training data under: {told.model.provenance.get('licence', 'not stated')}. Access: to be written by the authors."
+    return (
+        f"Training data under: {told.model.provenance.get('licence', 'not stated')}. Access: to be "
+        "written by the authors."
+    )
 
 
 def _code(told: Told) -> str:
@@ -211,7 +238,10 @@ def _participants(told: Told) -> str:
     known = ", ".join(
         f"{one.name.replace('_', ' ')} known for {one.known:,}" for one in told.summary.clinical
     )
-    return f"{told.summary.patients:,} patients, {told.summary.samples:,} samples; {known or 'no clinical column is known'}."
+    return (
+        f"{told.summary.patients:,} patients, {told.summary.samples:,} samples; "
+        f"{known or 'no clinical column is known'}."
+    )
 
 
 def _per_analysis(told: Told) -> str:
@@ -220,7 +250,8 @@ def _per_analysis(told: Told) -> str:
 
 def _specification(told: Told) -> str:
     return (
-        "The whole model is the bundle: weights, transform, topology, calibration and conformal tables under a "
+        "The whole model is the bundle: weights, transform, topology, calibration and conformal "
+        "tables under a "
         f"manifest of SHA-256 ({told.model.sha256 or 'of this run'}); it scores without the training code."
     )
 
@@ -228,8 +259,7 @@ def _specification(told: Told) -> str:
 def _performance(told: Told) -> str:
     rows = _ours(told, "auroc")
     said = [
-        f"{question_text(str(row['endpoint']), float(row['horizon_days']), 'all')} AUROC "
-        f"{figure_text(row['value'], row['lower'], row['upper'])}"
+        f"{_question(row)} AUROC {figure_text(row['value'], row['lower'], row['upper'])}"
         for row in rows.to_dict("records")
     ]
     worst = list(worst_in_words(told.subgroups)) if len(told.subgroups) else []
@@ -240,22 +270,23 @@ def _performance(told: Told) -> str:
 def _spread(told: Told) -> str:
     gaps = told.subgroups[(told.subgroups["model"] == OURS) & (told.subgroups["kind"] == GAP)]
     said = [
-        f"{question_text(str(row['endpoint']), float(row['horizon_days']), 'all')} by "
-        f"{str(row['column']).replace('_', ' ')}: {row['auroc']:.3f} ({row['group']})"
+        f"{_question(row)} by {str(row['column']).replace('_', ' ')}: {row['auroc']:.3f} ({row['group']})"
         for row in gaps.to_dict("records")
     ]
     return f"Widest gap of AUROC between groups: {'; '.join(said)}." if said else ""
 
 
 def _limits(told: Told) -> str:
-    return f"{' '.join(told.notes)} The model card lists the rest; their meaning here: to be written by the authors.".strip()
+    rest = "The model card lists the rest; their meaning here: to be written by the authors."
+    return " ".join((*told.notes, rest))
 
 
 def _poor_input(told: Told) -> str:
     held = sum(told.audit.abstained.values()) if told.audit is not None else None
     here = "" if held is None else f" Withheld here: {held:,} answers."
     return (
-        "Missing assays and unknown columns are read as missing and widen the interval; input unlike training is "
+        "Missing assays and unknown columns are read as missing and widen the interval; input unlike "
+        "training is "
         f"flagged, and answers that the model has no right to give are withheld.{here}"
     )
 
@@ -266,10 +297,12 @@ def _asked(told: Told) -> str:
 
 
 def _counts(told: Told) -> str:
-    return "; ".join(
-        f"{question_text(str(row['endpoint']), float(row['horizon_days']), 'all')} {int(row['n'])} / {int(row['events'])}"
-        for row in _ours(told, "auroc").to_dict("records")
-    )
+    rows = _ours(told, "auroc").to_dict("records")
+    return "; ".join(f"{_question(row)} {int(row['n'])} / {int(row['events'])}" for row in rows)
+
+
+def _question(row: Mapping[Hashable, Any]) -> str:
+    return question_text(str(row["endpoint"]), float(row["horizon_days"]), "all")
 
 
 def _ours(told: Told, metric: str) -> pd.DataFrame:

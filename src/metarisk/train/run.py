@@ -166,9 +166,7 @@ def train_model(
         card=model_card(experiment, provenance, figures, notes, subgroups),
         reference=reference_of(training_set, ours, experiment),
     )
-    return Trained(
-        bundle, figures, test, notes, models, subgroups, decisions, training_set.cohort.endpoints
-    )
+    return Trained(bundle, figures, test, notes, models, subgroups, decisions, training_set.cohort.endpoints)
 
 
 def _control_answers(fitted: Fitted, experiment: Experiment) -> dict[str, Answers]:

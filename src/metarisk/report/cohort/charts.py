@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -26,9 +26,11 @@ from metarisk.report.page.chart import (
     ticks,
     whiskers,
 )
+from metarisk.report.plots.learning import by_member, kept_epoch
 from metarisk.train.calibration_bins import BIN, COUNT
 from metarisk.train.decisions import EACH, MACRO, NET_BENEFIT
 from metarisk.train.figures import OURS
+from metarisk.train.fit import Epoch
 from metarisk.train.ranking_curves import PRECISION_RECALL, ROC
 
 QUESTIONS_SHOWN = 24
@@ -43,8 +45,10 @@ GROUP_COLOURS = {1: (0,), 2: (0, 1), 3: (0, 2, 1), 4: (0, 2, 4, 1)}
 def incidence_section(told: Told) -> Markup:
     """Observed incidence in groups by predicted risk, with numbers at risk."""
     lead = (
-        "Patients in groups of equal size by the risk they were told, the lowest first, and what then happened "
-        "to them. Curves that stand apart and in order say that the risk means something. Bands: pointwise 95 % "
+        "Patients in groups of equal size by the risk they were told, the lowest first, and what "
+        "then happened "
+        "to them. Curves that stand apart and in order say that the risk means something. Bands: "
+        "pointwise 95 % "
         "intervals, resampled by patient; a curve ends where fewer than five are still followed."
     )
     drawn = [_incidence(part) for _, part in _by_question(told.curves.incidence)]
@@ -91,7 +95,8 @@ def _at_risk(rows: pd.DataFrame, day: float) -> str:
 def ranking_section(told: Told) -> Markup:
     """Receiver operating and precision-recall curves."""
     lead = (
-        "How many patients with the event are found (sensitivity) at the price of how many false alarms; and how "
+        "How many patients with the event are found (sensitivity) at the price of how many false "
+        "alarms; and how "
         "many of those found have it (precision). Bands: pointwise 95 % intervals of ours. Dashed: chance. "
         "Questions with fewer than ten events or non-events have no curve."
     )
@@ -112,8 +117,8 @@ def _ranking(part: pd.DataFrame, curve: str) -> Markup:
     frame = Frame(UNIT, UNIT, *names)
     base = (0.0, 1.0) if curve == ROC else (chance, chance)
     marks, legend, words = [rule(frame, UNIT, base)], [], []
-    for place, (model, mine) in enumerate(rows.groupby("model", sort=False)):
-        place = min(place, len(DASHES) - 1)
+    for order, (model, mine) in enumerate(rows.groupby("model", sort=False)):
+        place = min(order, len(DASHES) - 1)
         legend.append(Series(_plain(model), place))
         if model == OURS:
             marks.append(band(frame, mine["x"], mine["lower"], mine["upper"], place))
@@ -132,7 +137,8 @@ def _ranking(part: pd.DataFrame, curve: str) -> Markup:
 def calibration_section(told: Told) -> Markup:
     """Told beside observed."""
     lead = (
-        "Patients in bins of equal count by the probability they were told, and the share that had the event, "
+        "Patients in bins of equal count by the probability they were told, and the share that had "
+        "the event, "
         "with Wilson 95 % intervals; on the dashed line both agree. Grey bars: how many were told which "
         "probability."
     )
@@ -160,7 +166,10 @@ def _calibration(part: pd.DataFrame) -> Markup:
     gap = float((bins["predicted"] - bins["observed"]).abs().max())
     least, largest = bins["n"].min(), bins["n"].max()
     size = f"{least}" if least == largest else f"{least} to {largest}"
-    note = f"{len(bins)} bins of {size} samples; largest gap {gap:.2f}; tallest bar {int(inside['n'].max())} samples"
+    note = (
+        f"{len(bins)} bins of {size} samples; largest gap {gap:.2f}; tallest bar "
+        f"{int(inside['n'].max())} samples"
+    )
     return chart(Words(question_of(first["endpoint"], first["horizon_days"]), note, words), frame, marks)
 
 
@@ -168,7 +177,8 @@ def decisions_section(told: Told) -> Markup:
     """What acting on the answers would gain."""
     lead = (
         "Net benefit of acting on those whose risk is above a threshold, in true positives a sample (Vickers "
-        "and Elkin 2006). Above both acting on everybody (dashed grey) and on nobody (zero) the model is worth "
+        "and Elkin 2006). Above both acting on everybody (dashed grey) and on nobody (zero) the "
+        "model is worth "
         "acting on; the threshold is what one would accept. Band: 95 % interval of ours."
     )
     rows = told.decisions
@@ -221,17 +231,16 @@ def _everybody(frame: Frame, mine: pd.DataFrame) -> Markup:
 def learning_section(told: Told) -> Markup:
     """Losses epoch by epoch, a line a member."""
     lead = (
-        "Loss on the fold that a member did not learn from, in nats a sample, a line a member; the dot is the "
+        "Loss on the fold that a member did not learn from, in nats a sample, a line a member; the "
+        "dot is the "
         "epoch whose weights it keeps."
     )
     drawn = [_learning(model, epochs) for model, epochs in told.learning.items() if epochs]
     return _charts("learning", "Learning curves", lead, drawn, "No network was fitted in this process.")
 
 
-def _learning(model: str, epochs: object) -> Markup:
-    from metarisk.report.plots.learning import by_member, kept_epoch
-
-    members = by_member(epochs)  # type: ignore[arg-type]
+def _learning(model: str, epochs: Sequence[Epoch]) -> Markup:
+    members = by_member(epochs)
     every = [epoch.valid_loss for member in members.values() for epoch in member]
     room = 0.05 * (max(every) - min(every) or 1.0)
     last = max(epoch.epoch + 1 for member in members.values() for epoch in member)
@@ -244,7 +253,10 @@ def _learning(model: str, epochs: object) -> Markup:
     marks.append(dots(frame, [epoch.epoch + 1 for epoch in kept], [epoch.valid_loss for epoch in kept], 1))
     numbers = [epoch.epoch + 1 for epoch in kept]
     losses = [epoch.valid_loss for epoch in kept]
-    note = f"{len(members)} members; epochs {min(numbers)} to {max(numbers)} kept, loss {min(losses):.3f} to {max(losses):.3f}"
+    note = (
+        f"{len(members)} members; epochs {min(numbers)} to {max(numbers)} kept, loss "
+        f"{min(losses):.3f} to {max(losses):.3f}"
+    )
     return chart(Words(_plain(model), note, note), frame, marks)
 
 

@@ -25,7 +25,8 @@ class Figure(NamedTuple):
 FIGURES: Mapping[tuple[str, str], Figure] = {
     ("auroc", "all"): Figure(
         "AUROC",
-        "Chance that a patient with the event is told a higher risk than one without: 0.5 is chance, 1 perfect",
+        "Chance that a patient with the event is told a higher risk than one without: 0.5 is chance, "
+        "1 perfect",
     ),
     ("auroc", "within"): Figure(
         "AUROC within", "The same among patients of one cancer type (or the column named beside it) only"
@@ -119,7 +120,8 @@ def _of(figures: pd.DataFrame, key: tuple[str, str]) -> pd.DataFrame:
 def _rows(figures: pd.DataFrame, shown: list[tuple[str, str]]) -> Iterator[tuple[Cell | Markup | str, ...]]:
     tables = {key: _of(figures, key) for key in shown}
     models = [name for name in figures["model"].unique() if not str(name).startswith(f"{OURS} - ")]
-    for endpoint, horizon in figures[["endpoint", "horizon_days"]].drop_duplicates().itertuples(index=False):
+    asked = figures[["endpoint", "horizon_days"]].drop_duplicates()
+    for endpoint, horizon in asked.itertuples(index=False):
         question = question_of(endpoint, horizon)
         for model in models:
             found = {key: _row_of(rows, endpoint, horizon, model) for key, rows in tables.items()}
@@ -129,7 +131,7 @@ def _rows(figures: pd.DataFrame, shown: list[tuple[str, str]]) -> Iterator[tuple
                 yield (question, str(model), *counts, *map(_cell, found.values()))
 
 
-def _row_of(rows: pd.DataFrame, endpoint: object, horizon: object, model: object) -> pd.Series | None:
+def _row_of(rows: pd.DataFrame, endpoint: object, horizon: float, model: object) -> pd.Series | None:
     same = rows["horizon_days"].isna() if pd.isna(horizon) else rows["horizon_days"] == horizon
     found = rows[(rows["endpoint"] == endpoint) & same & (rows["model"] == model)]
     return found.iloc[0] if len(found) else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -49,8 +49,10 @@ RATIO_SHADES = (
 def subgroups_section(told: Told) -> Markup:
     """A row a question and group, with its interval drawn."""
     lead = (
-        f"Our figures in each group that has {TOO_FEW} events and {TOO_FEW} non-events or more. Groups were not "
-        "chosen for their figures; of many, the lowest is low by chance too. Observed minus told above 0: the "
+        f"Our figures in each group that has {TOO_FEW} events and {TOO_FEW} non-events or more. "
+        "Groups were not "
+        "chosen for their figures; of many, the lowest is low by chance too. Observed minus told "
+        "above 0: the "
         "risk of the group is told too low."
     )
     mine = told.subgroups[(told.subgroups["model"] == OURS) & (told.subgroups["kind"] == GROUP)]
@@ -83,7 +85,7 @@ def subgroups_section(told: Told) -> Markup:
     return section("subgroups", "Subgroups", element("p", lead, class_="lead"), *body)
 
 
-def _group_row(row: dict[str, object]) -> tuple[Cell | str, ...]:
+def _group_row(row: Mapping[Hashable, Any]) -> tuple[Cell | str, ...]:
     figure = tuple(float(str(row[f"auroc{end}"])) for end in ("", "_lower", "_upper"))
     excess = tuple(float(str(row[f"excess{end}"])) for end in ("", "_lower", "_upper"))
     told = f"AUROC {figure[0]:.3f}, 95 % interval {figure[1]:.3f} to {figure[2]:.3f}"
@@ -108,7 +110,8 @@ def map_section(told: Told) -> Markup:
         none = "The cohort has one cancer type, or does not name it."
         return section("map", "Organs by cancer type", element("p", none))
     lead = (
-        "Each cell is one question in one cancer type, under its figure samples / events. Cells with fewer than "
+        "Each cell is one question in one cancer type, under its figure samples / events. Cells with "
+        "fewer than "
         f"{TOO_FEW} events or {TOO_FEW} non-events are withheld."
     )
     sizes = mine.groupby("group")["n"].sum().sort_values(ascending=False, kind="stable")

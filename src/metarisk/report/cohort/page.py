@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
 
 from metarisk.report.cohort.charts import (
     calibration_section,
@@ -38,7 +39,8 @@ from metarisk.report.tripod import CITATION, Item, items
 
 ROWS_SHOWN = 300
 WITHHELD = (
-    "The model has no right to answer any of these samples: every score would be withheld. The figures below are "
+    "The model has no right to answer any of these samples: every score would be withheld. The "
+    "figures below are "
     "of the answers that would be withheld, so that the reason can be found; they judge no usable score."
 )
 
@@ -127,7 +129,8 @@ def _verdict(told: Told) -> tuple[Tone, str, str]:
             "plain",
             "Held-out patients",
             (
-                "How the model did on patients of its own study that were held out of everything that was fitted. "
+                "How the model did on patients of its own study that were held out of everything "
+                "that was fitted. "
                 "Patients of another place and time are another question: metarisk evaluate."
             ),
         )
@@ -184,7 +187,7 @@ def _samples(told: Told) -> Markup:
 def _known(known: int, whole: int) -> Cell:
     share = known / whole if whole else 0.0
     text = f"{known:,} ({share:.1%})"
-    return Cell(join((text, share_bar(share, text))), known)
+    return Cell(join((f"{text} ", share_bar(share, text))), known)
 
 
 def _drift(told: Told) -> Iterator[Markup]:
@@ -196,7 +199,10 @@ def _drift(told: Told) -> Iterator[Markup]:
 
 
 def _versus(told: Told) -> Markup:
-    lead = "Ours minus the other model on the same patients; above 0 ours is better (of the Brier score, below 0)."
+    lead = (
+        "Ours minus the other model on the same patients; above 0 ours is better (of the Brier "
+        "score, below 0)."
+    )
     columns = (
         Column("Question"),
         Column("Other"),
@@ -214,7 +220,7 @@ def _versus(told: Told) -> Markup:
     return section("versus", "Difference from another model", element("p", lead, class_="lead"), listed)
 
 
-def _versus_row(row: dict[str, object]) -> tuple[Cell | str, ...]:
+def _versus_row(row: Mapping[Hashable, Any]) -> tuple[Cell | str, ...]:
     gap, lower, upper = (float(str(row[name])) for name in ("difference", "lower", "upper"))
     text = figure_text(gap, lower, upper, signed=True)
     n, events = int(str(row["n"])), int(str(row["events"]))
@@ -235,7 +241,8 @@ def _versus_row(row: dict[str, object]) -> tuple[Cell | str, ...]:
 
 def _tripod(listed: list[Item]) -> Markup:
     lead = (
-        f"The items of TRIPOD+AI ({CITATION}), each in our own words, with what this run says to it. The published "
+        f"The items of TRIPOD+AI ({CITATION}), each in our own words, with what this run says to it. "
+        "The published "
         "checklist is what counts; what no program can know is left to the authors."
     )
     columns = (Column("Item"), Column("Part"), Column("Topic"), Column("Who"), Column("What this run says"))
@@ -249,6 +256,9 @@ def _tripod(listed: list[Item]) -> Markup:
         )
         for place, item in enumerate(listed)
     )
-    caption = f"{sum(item.by_run for item in listed)} of {len(listed)} items are told by the run; tripod.tsv has the same"
+    caption = (
+        f"{sum(item.by_run for item in listed)} of {len(listed)} items are told by the run; "
+        "tripod.tsv has the same"
+    )
     listed_table = table(caption, columns, rows, filterable="an item, a topic, authors", look="tall plain")
     return section("tripod", "TRIPOD+AI", element("p", lead, class_="lead"), listed_table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from metarisk.report.cohort.told import Told
 from metarisk.report.page import Markup, element, fact, section
@@ -43,8 +43,10 @@ def _model(told: Told) -> str:
         f"ensemble of {network}, {model.weights:,} weights in all. It was trained on {learned} of "
         f"{model.provenance.get('study', 'a study that is not named')} with seed {settings.seed}, in "
         f"{settings.training.folds} patient-level folds, each left out once for early stopping and for the "
-        f"calibration of probabilities ({settings.calibration.method}); weights carry Gaussian priors of width "
-        f"{settings.training.graph_prior:g} (graph) and {settings.training.direct_prior:g} (direct path). It may "
+        f"calibration of probabilities ({settings.calibration.method}); weights carry Gaussian priors "
+        "of width "
+        f"{settings.training.graph_prior:g} (graph) and {settings.training.direct_prior:g} (direct "
+        "path). It may "
         f"read {_listed(settings.features.assays)}, and of the clinic "
         f"{_listed((*settings.features.numeric, *settings.features.categorical))}."
     )
@@ -82,14 +84,16 @@ def _missing(told: Told) -> str:
     )
     return (
         f"Measured: {assays or 'no assay'}. {unknown} Nothing was imputed: the model reads what was measured "
-        "and has learned with assays dropped at random; patients without an outcome are left out of its figures."
+        "and has learned with assays dropped at random; patients without an outcome are left out of "
+        "its figures."
     )
 
 
 def _figures(told: Told) -> str:
     section = told.model.experiment.evaluation
     dated = (
-        " Dated outcomes are judged at each horizon with inverse probability of censoring weights; death competes "
+        " Dated outcomes are judged at each horizon with inverse probability of censoring weights; "
+        "death competes "
         "with them."
         if told.figures["horizon_days"].notna().any()
         else ""
@@ -100,7 +104,8 @@ def _figures(told: Told) -> str:
         f"Intervals are 95 % percentiles of {section.bootstrap:,} resamples of the patients, seed 0."
         f"{dated}{beside} Figures within "
         f"{section.within.replace('_', ' ')} average over strata with {section.within_min_events} events and "
-        f"non-events or more. {_versus(told)}No threshold was chosen on these patients, and no figure was used "
+        f"non-events or more. {_versus(told)}No threshold was chosen on these patients, and no figure "
+        "was used "
         "to change the model."
     )
 
@@ -114,18 +119,18 @@ def _versus(told: Told) -> str:
     )
 
 
-def _events(events: object) -> str:
-    return ", ".join(f"{n:,} {name}" for name, n in dict(events).items())  # type: ignore[call-overload]
+def _events(events: Mapping[str, int]) -> str:
+    return ", ".join(f"{n:,} {name}" for name, n in events.items())
 
 
 def _count(value: object, what: str) -> str:
     return f"{value:,} {what}" if isinstance(value, int) else f"an unstated number of {what}"
 
 
-def _listed(names: object) -> str:
+def _listed(names: Iterable[object]) -> str:
     return ", ".join(_words(names)) or "nothing"
 
 
-def _words(names: object) -> Iterator[str]:
-    for name in names:  # type: ignore[attr-defined]
+def _words(names: Iterable[object]) -> Iterator[str]:
+    for name in names:
         yield str(name).replace("_", " ")

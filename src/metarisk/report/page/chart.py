@@ -184,8 +184,10 @@ def ticks(ends: tuple[float, float]) -> list[float]:
 def _axes(frame: Frame) -> Markup:
     floor, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     drawn = [element("line", x1=LEFT, x2=right, y1=floor, y2=floor)]
-    for x in ticks(frame.x):
-        drawn.append(_text(_number(x), frame.places(x, frame.y[0])[0][0], floor + 12, "middle"))
+    across = frame.places(ticks(frame.x), frame.y[0])[:, 0]
+    drawn += [
+        _text(_number(x), at, floor + 12, "middle") for x, at in zip(ticks(frame.x), across, strict=True)
+    ]
     for y in ticks(frame.y):
         at = frame.places(frame.x[0], y)[0][1]
         drawn.append(element("line", x1=LEFT, x2=right, y1=f"{at:.1f}", y2=f"{at:.1f}"))

@@ -1,4 +1,4 @@
-"""Our own Markdown as markup: headings, paragraphs, lists and tables, with bold and code; anything else is text."""
+"""Our own Markdown as markup: headings, paragraphs, lists, tables, bold and code; all else is text."""
 
 from __future__ import annotations
 
