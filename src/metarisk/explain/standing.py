@@ -113,6 +113,6 @@ def false_discovery(p: DoubleArray) -> DoubleArray:
     for column in range(p.shape[1]):
         known = np.flatnonzero(~np.isnan(p[:, column]))
         order = known[np.argsort(p[known, column])]
-        ranked = p[order, column] * len(order) / np.arange(1, len(order) + 1)
+        ranked = p[order, column] * (len(order) / np.arange(1, len(order) + 1))
         q[order, column] = np.minimum.accumulate(ranked[::-1])[::-1].clip(max=1.0)
     return q
