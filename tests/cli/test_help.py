@@ -18,6 +18,7 @@ VERBS = (
     "evaluate",
     "publish",
     "score",
+    "explain",
     "export",
     "validate",
     "ingest",

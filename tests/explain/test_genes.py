@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from sklearn.metrics import roc_auc_score
 
 from metarisk.config import Experiment
 from metarisk.explain import GeneAttribution, gene_attribution
+from metarisk.explain.genes import at_the_mean
 from metarisk.explain.pathways import output_columns
 from metarisk.models.ensemble import Ensemble, tensors
+from metarisk.models.network import NetworkPlan
 from metarisk.pathways.topology import Topology
 from metarisk.schema.assays import ASSAYS, Assay
 from metarisk.simulate import simulate
@@ -161,3 +164,8 @@ def test_importance_and_pull_add_the_assays_of_a_gene() -> None:
     turned = found.pull(["B"], {(Assay.FUSION, "present"): -1.0})
     assert turned.tolist() == [[(-2.0 + 0.5 + 0.5 - 1.0) / 2]]
     assert replace(found, difference=np.array([[2.5, -1.0]])).gap == pytest.approx(0.5)
+
+
+def test_a_model_without_a_flat_table_starts_from_none() -> None:
+    empty = SimpleNamespace(groups=(), centre=np.empty(0, np.float32))
+    assert at_the_mean(torch.empty(3, 0), cast("NetworkPlan", empty)).shape == (3, 0)

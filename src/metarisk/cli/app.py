@@ -13,6 +13,7 @@ import typer
 from metarisk import __version__
 from metarisk.cli.benchmark import benchmark
 from metarisk.cli.evaluate import evaluate
+from metarisk.cli.explain import explain
 from metarisk.cli.export import export
 from metarisk.cli.fetch import fetch
 from metarisk.cli.ingest import ingest
@@ -41,6 +42,7 @@ app = typer.Typer(
 for verb in (quickstart, pretrain, train, search, evaluate, publish, score, export, validate, ingest, fetch):
     app.command()(verb)
 app.add_typer(models, name="models")
+app.command()(explain)
 app.command()(work)
 app.command()(watch)
 app.add_typer(serve, name="serve")

@@ -133,51 +133,80 @@ def _attributed(
 ) -> tuple[dict[Assay, NDArray[np.float32]], DoubleArray]:
     """Shares (Q, n, Ga, C) of each assay, and the differences that they should add up to, (Q, n)."""
     assays, flat = tensors(batch, next(ensemble.parameters()).device)
-    start = _at_the_mean(flat, ensemble.plan)
+    start = at_the_mean(flat, ensemble.plan)
     size = len(ensemble.networks)
     on_graph = {name: values.new_zeros(len(outputs), *values.shape) for name, values in assays.items()}
     in_table = flat.new_zeros(len(outputs), *flat.shape)
     difference = flat.new_zeros(len(outputs), len(flat), dtype=torch.float64)
+    asked = _one_each(outputs, len(flat), ensemble.plan.layout.outputs)
     for member in ensemble.networks:
-        shares = _integrated(member.eval(), assays, (start, flat), outputs, points)
+        shares = integrated(member.eval(), assays, (start, flat), asked, points)
         for name in assays:
             on_graph[name] += shares[0][name] / size
         in_table += shares[1] / size
         difference += _moved(member, assays, (start, flat), outputs) / size
     cells = {assay: on_graph[assay.value].numpy() for assay in batch.assays}
-    _add_table(cells, in_table.numpy(), transform)
+    add_table(cells, in_table.numpy(), transform)
     return cells, np.asarray(difference.numpy())
 
 
-def _at_the_mean(flat: Tensor, plan: NetworkPlan) -> Tensor:
+def at_the_mean(flat: Tensor, plan: NetworkPlan) -> Tensor:
     """Flat table with every measurement at its training mean; clinical and unknown ones as they are."""
-    measured = torch.tensor([group in set(Assay) for group in plan.groups], device=flat.device)
+    measured = torch.tensor(
+        [group in set(Assay) for group in plan.groups], dtype=torch.bool, device=flat.device
+    )
     mean = torch.from_numpy(plan.centre).to(flat.device).expand_as(flat)
     return torch.where(measured & ~torch.isnan(flat), mean, flat)
 
 
-def _integrated(
+def _one_each(outputs: list[int], n_samples: int, n_outputs: int) -> Tensor:
+    """Weights that read one output an answer, shape (Q, n, O)."""
+    rows = torch.zeros(len(outputs), n_samples, n_outputs)
+    rows[torch.arange(len(outputs)), :, outputs] = 1.0
+    return rows
+
+
+def integrated(
     member: Network,
     assays: Mapping[str, Tensor],
     table: tuple[Tensor, Tensor],
-    outputs: list[int],
+    weight: Tensor,
     points: int,
 ) -> tuple[dict[str, Tensor], Tensor]:
-    """Mean gradient along the path times the way gone: assay -> (Q, n, Ga, C), and (Q, n, F)."""
+    """Mean gradient along the path times the way gone.
+
+    Parameters
+    ----------
+    member
+        A network.
+    assays
+        Assay -> standardised values at the end of the path, shape (n, Ga, C); they start at 0.
+    table
+        Flat table at the start and at the end of the path, shape (n, F) each.
+    weight
+        How much of each output each answer is made of in each sample, shape (Q, n, O).
+    points
+        Nodes of the quadrature.
+
+    Returns
+    -------
+    tuple
+        Assay -> shares (Q, n, Ga, C), and those of the flat table (Q, n, F).
+    """
     start, flat = table
     way = torch.nan_to_num(flat - start)
     inputs = [*assays.values(), way]
-    total = [values.new_zeros(len(outputs), *values.shape) for values in inputs]
-    nodes, weights = np.polynomial.legendre.leggauss(points)
-    for node, weight in zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True):
+    total = [values.new_zeros(len(weight), *values.shape) for values in inputs]
+    nodes, node_weights = np.polynomial.legendre.leggauss(points)
+    for node, node_weight in zip((nodes + 1.0) / 2.0, node_weights / 2.0, strict=True):
         here = [(values * float(node)).requires_grad_() for values in inputs]
         answer = member(dict(zip(assays, here[:-1], strict=True)), start + here[-1]).outputs
-        for place, output in enumerate(outputs):
+        for place, read in enumerate(weight):
             gradients = torch.autograd.grad(
-                answer[:, output].sum(), here, retain_graph=True, materialize_grads=True
+                (answer * read).sum(), here, retain_graph=True, materialize_grads=True
             )
             for sum_, gradient, values in zip(total, gradients, inputs, strict=True):
-                sum_[place] += float(weight) * gradient * values
+                sum_[place] += float(node_weight) * gradient * values
     return dict(zip(assays, total[:-1], strict=True)), total[-1]
 
 
@@ -192,7 +221,7 @@ def _moved(
     return moved[:, outputs].T.double()
 
 
-def _add_table(
+def add_table(
     cells: Mapping[Assay, NDArray[np.float32]], in_table: NDArray[np.float32], transform: FeatureTransform
 ) -> None:
     """Add what came through the flat table to the cells that its columns are copies of, in place."""

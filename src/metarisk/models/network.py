@@ -207,7 +207,10 @@ class GraphPath(nn.Module):
 
         The flat table (N, F) tells the class of therapy; without it the class is unknown.
         """
-        pathways = self.pathway_states(assays)  # (P, N, D)
+        return self.read(self.pathway_states(assays), flat)
+
+    def read(self, pathways: Tensor, flat: Tensor | None = None) -> Tensor:
+        """Answers from the states of the pathways, (P, N, D) to (N, O)."""
         read = torch.tanh(self.readout(pathways))  # (P, N, readout)
         features = self.dropout(read.permute(1, 0, 2).flatten(1))  # (N, P * readout)
         answer: Tensor = self.head(features)

@@ -58,9 +58,15 @@ class PathwayPooling(nn.Module):
         Tensor
             Shape (P, N, D).
         """
-        weight = torch.exp(self.attention)  # (G, D)
-        mean_weight = self.members(weight) / self.size[:, None]  # (P, D)
-        pooled: Tensor = self.pool(state * weight[:, None, :], self.halves)  # (P, N, D)
+        return self.settled(self.pool(self.weighted(state), self.halves))
+
+    def weighted(self, state: Tensor) -> Tensor:
+        """Gene states with the attention upon them, before they are summed, shape (G, N, D)."""
+        return state * torch.exp(self.attention)[:, None, :]
+
+    def settled(self, pooled: Tensor) -> Tensor:
+        """Sums over members, relative to their mean attention and with what lies below, shape (P, N, D)."""
+        mean_weight = self.members(torch.exp(self.attention)) / self.size[:, None]  # (P, D)
         pooled = pooled / mean_weight.clamp_min(1e-6)[:, None, :]
         return pooled if self.ascent is None else pooled + self.ascent(pooled)
 

@@ -77,10 +77,33 @@ class RelationalPropagation(nn.Module):
         return moved(self.neighbours.towards, state.contiguous(), self.relation_weight, self.mix.weight)
 
 
+class Messages(NamedTuple):
+    """Everything that is sent in one step: each edge of a topology twice, down and up.
+
+    Attributes
+    ----------
+    edges
+        Sender, receiver, wire and normalised sign of each.
+    origin
+        Which edge of the topology each runs along, shape of a column of ``edges``.
+    """
+
+    edges: Edges
+    origin: NDArray[np.int64]
+
+
+def messages_of(topology: Topology) -> Messages:
+    """The messages of a step of `RelationalPropagation` over a topology."""
+    wires = list(_wires(topology))
+    nothing = np.empty(0, dtype=np.int64)
+    return Messages(_edges(wires), np.concatenate([nothing, *(wire.origin for wire in wires)]))
+
+
 class _Wire(NamedTuple):
     """Edges of one relation in one direction: sender and receiver of each, and its normalised sign."""
 
     name: str
+    origin: NDArray[np.int64]
     sender: NDArray[np.int64]
     receiver: NDArray[np.int64]
     value: NDArray[np.float64]
@@ -115,5 +138,6 @@ def _wires(topology: Topology) -> Iterator[_Wire]:
             )
             value = sign / np.sqrt(out_degree[source] * in_degree[target])
             name = relation if known else f"{relation}_unsigned"
-            yield _Wire(f"{name}_down", source, target, value)
-            yield _Wire(f"{name}_up", target, source, value)
+            origin = np.flatnonzero(chosen)
+            yield _Wire(f"{name}_down", origin, source, target, value)
+            yield _Wire(f"{name}_up", origin, target, source, value)
