@@ -24,6 +24,8 @@ VERBS = (
     "ingest",
     "fetch",
     "models",
+    "perturb",
+    "trajectory",
     "topology",
     "benchmark",
     "serve",

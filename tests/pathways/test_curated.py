@@ -92,6 +92,19 @@ def test_the_panel_covers_the_symbols_of_the_gene_table(shared_data: Path) -> No
     assert not set(curated_topology().genes) - set(table["Approved.Symbol"])
 
 
+def test_every_target_of_a_drug_is_an_approved_symbol_with_a_citation(shared_data: Path) -> None:
+    import pandas as pd
+
+    table = pd.read_csv(shared_data / "genes" / "hgnc_symbols.tsv.gz", sep="\t", dtype=str, na_filter=False)
+    assert not {target.gene for target in therapies()} - set(table["Approved.Symbol"])
+    assert not [target for target in therapies() if not references().get(target.evidence, "").strip()]
+
+
+def test_no_class_of_drugs_names_a_target_twice() -> None:
+    rows = Counter((target.therapy_class, target.gene) for target in therapies())
+    assert max(rows.values()) == 1
+
+
 def test_circuits_stand_below_their_families() -> None:
     topology = curated_topology()
     named = {circuit.id: circuit.family for circuit in circuits()}

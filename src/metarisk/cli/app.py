@@ -18,6 +18,7 @@ from metarisk.cli.export import export
 from metarisk.cli.fetch import fetch
 from metarisk.cli.ingest import ingest
 from metarisk.cli.models import models
+from metarisk.cli.perturb import perturb
 from metarisk.cli.pretrain import pretrain
 from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
@@ -27,6 +28,7 @@ from metarisk.cli.search import search
 from metarisk.cli.service import serve, watch, work
 from metarisk.cli.topology import topology
 from metarisk.cli.train import train
+from metarisk.cli.trajectory import trajectory
 from metarisk.cli.validate import validate
 from metarisk.errors import MetariskError
 
@@ -43,6 +45,8 @@ for verb in (quickstart, pretrain, train, search, evaluate, publish, score, expo
     app.command()(verb)
 app.add_typer(models, name="models")
 app.command()(explain)
+app.command()(perturb)
+app.command()(trajectory)
 app.command()(work)
 app.command()(watch)
 app.add_typer(serve, name="serve")

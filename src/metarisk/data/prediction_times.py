@@ -54,6 +54,21 @@ def at_times(cohort: Cohort, times_days: Sequence[float]) -> Cohort:
     times = _checked(times_days)
     rows = np.repeat(np.arange(len(cohort)), len(times))
     days = np.tile(times, len(cohort))
+    return seen_at(cohort, rows, days)
+
+
+def seen_at(cohort: Cohort, rows: NDArray[np.intp], days: FloatArray) -> Cohort:
+    """Samples as they were known at times of their own, as samples ``id@<days>``; see `at_times`.
+
+    Parameters
+    ----------
+    cohort
+        Samples at baseline, with dated values.
+    rows
+        Which sample each one is, shape (T,).
+    days
+        Days from its patient's baseline, 0 or later, shape (T,).
+    """
     seen = cohort.take(rows)
     ids = np.array(
         [f"{sample}{TIME_SEPARATOR}{day:.10g}" for sample, day in zip(seen.sample_ids, days, strict=True)]
