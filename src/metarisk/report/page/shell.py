@@ -13,7 +13,9 @@ from metarisk.report.page.markup import Content, Markup, element, join
 STYLE, SCRIPT = "page.css", "page.js"
 
 
-def document(title: str, header: Content, sections: Iterable[Markup]) -> str:
+def document(
+    title: str, header: Content, sections: Iterable[Markup], *, styles: Iterable[str] = ()
+) -> str:
     """A whole page as text: one file, nothing is loaded from anywhere.
 
     Parameters
@@ -24,8 +26,11 @@ def document(title: str, header: Content, sections: Iterable[Markup]) -> str:
         Stands above the sections.
     sections
         Of the main part, in order.
+    styles
+        Files of this folder whose rules come after those of every page.
     """
-    style, script = Markup(_resource(STYLE)), Markup(_resource(SCRIPT))
+    style = Markup("".join(map(_resource, (STYLE, *styles))))
+    script = Markup(_resource(SCRIPT))
     head = element(
         "head",
         element("meta", charset="utf-8"),

@@ -233,6 +233,8 @@ class PatientFacts:
         The answers and what stands beside them.
     therapy_class
         As the input has it; empty text where unknown.
+    therapy_read
+        Whether the model reads the class of therapy.
     notes
         Sentences on parts of the page that are not there.
     """
@@ -250,6 +252,7 @@ class PatientFacts:
     distance_p: float | None
     training_patient: bool
     therapy_class: str
+    therapy_read: bool
     answers: tuple[Answer, ...]
     curves: tuple[Curve, ...]
     explanations: tuple[Explanation, ...]

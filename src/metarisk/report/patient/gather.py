@@ -72,6 +72,7 @@ def _facts(bundle: ModelBundle, one: Cohort, wanted: Wanted, circuits: Circuits)
         distance_p=_number(first["distance_p"]),
         training_patient=SEEN in flags,
         therapy_class=_text(clinical.get("therapy_class")),
+        therapy_read="therapy_class" in bundle.transform.levels,
         answers=answers,
         curves=_curves(bundle, batch, answers),
         explanations=told.explanations,

@@ -8,7 +8,6 @@ from metarisk.data.cohort import Cohort
 from metarisk.features.batch import Batch
 from metarisk.models.bundle import ModelBundle
 from metarisk.report.patient.facts import AssayFact, ClinicalFact
-from metarisk.report.patient.words import plain
 from metarisk.schema.clinical import NUMERIC
 
 
@@ -34,5 +33,5 @@ def clinical_of(bundle: ModelBundle, one: Cohort) -> tuple[ClinicalFact, ...]:
         facts.append(ClinicalFact(name, "" if value is None or pd.isna(value) else f"{value:g}", unit))
     for name in bundle.transform.levels:
         value = row.get(name)
-        facts.append(ClinicalFact(name, "" if value is None or pd.isna(value) else plain(str(value)), ""))
+        facts.append(ClinicalFact(name, "" if value is None or pd.isna(value) else str(value), ""))
     return tuple(facts)
