@@ -11,7 +11,13 @@ WIDTH, HEIGHT, MIDDLE = 400, 392, 200
 LINE, TOP = 17, 14  # height of a label, and where the first may stand
 LABEL_LEFT, LABEL_RIGHT = 118, 282
 # Lower edges of the classes, and their names.
-CLASSES = ((0.0, "under 5 %"), (0.05, "5 to 15 %"), (0.15, "15 to 30 %"), (0.3, "30 to 50 %"), (0.5, "50 % or more"))
+CLASSES = (
+    (0.0, "under 5 %"),
+    (0.05, "5 to 15 %"),
+    (0.15, "15 to 30 %"),
+    (0.3, "30 to 50 %"),
+    (0.5, "50 % or more"),
+)
 
 # Head, trunk, arms and legs, drawn as thick round strokes.
 BODY = (
@@ -59,7 +65,9 @@ PLACES: Mapping[str, Place] = {
     "male_genital": Place((_round(200, 247, 5, 4),), 200, 249),
     "brain": Place((_round(200, 32, 15, 13),), 208, 30),
     "head_and_neck": Place((_round(200, 62, 9, 7),), 206, 62),
-    "lymph_node": Place((_round(188, 80, 3.5), _round(170, 108, 3.5), _round(188, 246, 3.5), _round(212, 80, 3.5)), 188, 80),
+    "lymph_node": Place(
+        (_round(188, 80, 3.5), _round(170, 108, 3.5), _round(188, 246, 3.5), _round(212, 80, 3.5)), 188, 80
+    ),
     "bone": Place(("M180 258h6l-2 62h-6z", "M214 258h6l2 62h-6z", "M240 122l5-2l13 40l-5 2z"), 220, 290),
 }
 

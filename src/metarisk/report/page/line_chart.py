@@ -64,7 +64,9 @@ def _axes(ticks: Sequence[tuple[float, str]], top: float, end: float) -> Iterato
         anchor = "end" if at == end else "start" if at == 0 else "middle"
         yield element("text", name, x=x, y=FLOOR + 19, text_anchor=anchor)
     yield element("line", class_="axis", x1=LEFT, x2=WIDTH - RIGHT, y1=FLOOR, y2=FLOOR)
-    yield element("text", "time since baseline", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle")
+    yield element(
+        "text", "time since baseline", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle"
+    )
 
 
 def _band(line: Line, place: int, top: float, end: float) -> Markup:

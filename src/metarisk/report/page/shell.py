@@ -13,9 +13,7 @@ from metarisk.report.page.markup import Content, Markup, element, join
 STYLE, SCRIPT = "page.css", "page.js"
 
 
-def document(
-    title: str, header: Content, sections: Iterable[Markup], *, styles: Iterable[str] = ()
-) -> str:
+def document(title: str, header: Content, sections: Iterable[Markup], *, styles: Iterable[str] = ()) -> str:
     """A whole page as text: one file, nothing is loaded from anywhere.
 
     Parameters

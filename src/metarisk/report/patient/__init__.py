@@ -2,6 +2,6 @@
 
 from metarisk.report.patient.facts import PatientFacts
 from metarisk.report.patient.gather import gather_patients
+from metarisk.report.patient.page import patient_page
 
-
-__all__ = ["PatientFacts", "gather_patients"]
+__all__ = ["PatientFacts", "gather_patients", "patient_page"]

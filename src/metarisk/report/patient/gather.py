@@ -80,7 +80,11 @@ def _facts(bundle: ModelBundle, one: Cohort, wanted: Wanted, circuits: Circuits)
         states=told.states,
         what_if=what_if_of(bundle, one, answers, told.parts) if wanted.what_if and answered else (),
         scores=scores_of(bundle, one),
-        notes=(*told.notes, *([] if answered else [NO_ANSWERS]), *([] if bundle.reference.rates else [NO_RATES])),
+        notes=(
+            *told.notes,
+            *([] if answered else [NO_ANSWERS]),
+            *([] if bundle.reference.rates else [NO_RATES]),
+        ),
     )
 
 

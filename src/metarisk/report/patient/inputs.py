@@ -17,9 +17,7 @@ def assays_of(bundle: ModelBundle, one: Cohort, batch: Batch) -> tuple[AssayFact
     for assay, entry in batch.assays.items():
         table = one.assays.get(assay)
         unit, panel = ("", "") if table is None else (str(table.units[0]), str(table.panels[0]))
-        found.append(
-            AssayFact(assay.value, entry.measured.shape[1], int(entry.measured.sum()), unit, panel)
-        )
+        found.append(AssayFact(assay.value, entry.measured.shape[1], int(entry.measured.sum()), unit, panel))
     return tuple(found)
 
 

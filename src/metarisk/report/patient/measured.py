@@ -9,7 +9,11 @@ from metarisk.data.cohort import Cohort
 from metarisk.schema.assays import MUTATION_CHANNELS, Assay
 
 LEVELS = {-2: "deep deletion", -1: "loss of a copy", 0: "no change of copies", 1: "gain", 2: "amplification"}
-CLASSES = {"truncating": "truncating mutation", "missense": "missense mutation", "in_frame": "in-frame change"}
+CLASSES = {
+    "truncating": "truncating mutation",
+    "missense": "missense mutation",
+    "in_frame": "in-frame change",
+}
 MILD = 0.5  # training standard deviations
 
 

@@ -40,7 +40,9 @@ def _score(name: str, summary: TrainingSummary, one: Cohort) -> ClinicalScore:
     if np.isnan(value):
         return ClinicalScore(name, title, None, unit, SCORES[name].reads, "")
     if name in LOG_ODDS:
-        return ClinicalScore(name, title, round(float(expit(value)), 4), unit, SCORES[name].reads, _filled(one))
+        return ClinicalScore(
+            name, title, round(float(expit(value)), 4), unit, SCORES[name].reads, _filled(one)
+        )
     standing = standing_of(summary, COLUMNS.get(name, ""), value)
     return ClinicalScore(name, title, round(value, 4), unit, SCORES[name].reads, standing)
 

@@ -50,7 +50,9 @@ def _main(moves: Moves, answers: Sequence[Answer]) -> Iterator[int]:
     asked = moves.reader.asked
     last = max((one.horizon_days for one in asked), default=EVER)
     dated = [at for at, one in enumerate(asked) if one.horizon_days == last != EVER and _is_first(one)]
-    organs = {f"site.{answer.target}": answer.value for answer in answers if answer.task == "site" and answer.value}
+    organs = {
+        f"site.{answer.target}": answer.value for answer in answers if answer.task == "site" and answer.value
+    }
     organ = max(organs, key=lambda name: organs[name] or 0.0, default="")
     yield from dated[:1]
     yield from (at for at, one in enumerate(asked) if one == Asked(organ, "", EVER))
@@ -58,7 +60,11 @@ def _main(moves: Moves, answers: Sequence[Answer]) -> Iterator[int]:
 
 
 def _is_first(one: Asked) -> bool:
-    return not one.endpoint.startswith("site.") and one.cause in {"metastasis", "progression_or_death", "death"}
+    return not one.endpoint.startswith("site.") and one.cause in {
+        "metastasis",
+        "progression_or_death",
+        "death",
+    }
 
 
 def _strongest(moves: Moves, asked: Sequence[Perturbation], question: int) -> Iterator[WhatIf]:
