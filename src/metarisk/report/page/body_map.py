@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from metarisk.report.page.markup import Markup, element, join
 
-WIDTH, HEIGHT, MIDDLE = 400, 392, 200
-LINE, TOP = 17, 14  # height of a label, and where the first may stand
+WIDTH, HEIGHT, MIDDLE, MARGIN = 400, 392, 200, 45
+LINE, TOP = 19, 14  # height of a label, and where the first may stand
 LABEL_LEFT, LABEL_RIGHT = 118, 282
 # Lower edges of the classes, and their names.
 CLASSES = (
@@ -106,7 +106,7 @@ def body_map(organs: Sequence[Organ], told: str) -> Markup:
     by_site = {organ.site: organ for organ in organs}
     shown = [by_site[site] for site in PLACES if site in by_site]
     drawn = [_hatch(), *_body(), *(_organ(organ) for organ in shown), *_labels(shown)]
-    box = f"0 0 {WIDTH} {HEIGHT}"
+    box = f"{-MARGIN} 0 {WIDTH + 2 * MARGIN} {HEIGHT}"
     figure = element("svg", *drawn, class_="body", viewBox=box, role="img", aria_label=told)
     return join((figure, _legend(any(organ.value is None for organ in shown))))
 

@@ -11,6 +11,7 @@ from metarisk.report.page.interval_mark import interval_mark, withheld_mark
 from metarisk.report.page.line_chart import Line, line_chart
 from metarisk.report.patient.facts import Answer, ClinicalScore, PatientFacts
 from metarisk.report.patient.words import (
+    NO_BREAK,
     SETS,
     capital,
     interval,
@@ -37,7 +38,11 @@ def time_section(facts: PatientFacts) -> Markup:
     )
     chart = _curves(facts)
     return section(
-        "time", "Risk over time", element("p", lead, class_="lead"), _pair(chart, told), _free(facts)
+        "time",
+        "Risk over time",
+        element("p", lead, class_="lead"),
+        _pair(chart, told, kind="pair drawn"),
+        _free(facts),
     )
 
 
@@ -88,7 +93,9 @@ def organs_section(facts: PatientFacts) -> Markup:
     lead = f"Likeliest first. The mark | is the share {whom} in whom it was seen."
     drawing = element("figure", body_map(_organs(ranked), _map_words(ranked)), class_="chart map")
     told = _table("Probability of metastasis in each organ, 95 % interval", ranked, facts)
-    return section("organs", "Organs", element("p", lead, class_="lead"), _pair(drawing, told))
+    return section(
+        "organs", "Organs", element("p", lead, class_="lead"), _pair(drawing, told, kind="pair drawn")
+    )
 
 
 def _organs(ranked: Sequence[Answer]) -> list[Organ]:
@@ -122,7 +129,7 @@ def response_section(facts: PatientFacts) -> Markup:
             "Response to checkpoint inhibition",
             element("p", "The model was not trained on response."),
         )
-    therapy = facts.therapy_class.replace("_", " ") or "not stated"
+    therapy = plain(facts.therapy_class) or "not stated"
     read = (
         "read by the model"
         if facts.therapy_read
@@ -140,28 +147,17 @@ def response_section(facts: PatientFacts) -> Markup:
 
 
 def _scores(scores: Sequence[ClinicalScore]) -> Markup:
-    columns = (Column("Published score"), Column("Value", True), Column("Remark"))
-    known = [score for score in scores if score.value is not None]
-    rows = [
-        (
-            score.title,
-            f"{score.value:.3g} {score.unit}".replace(" probability, 0 to 1", ""),
-            score.standing or _scale(score),
-        )
-        for score in known
-    ]
+    columns = (Column("Published score"), Column("Value"))
+    rows = [_score_row(score) for score in scores if score.value is not None]
     absent = [score.title for score in scores if score.value is None]
-    note = element("p", f"Inputs not there for: {', '.join(absent)}.", class_="note") if absent else ""
-    listed = (
-        table("Clinical scores beside it, computed as published, not fitted here", columns, rows)
-        if rows
-        else ""
-    )
-    return element("div", listed, note)
+    note = element("p", f"Inputs not there for: {'; '.join(absent)}.", class_="note") if absent else ""
+    caption = "Clinical scores beside it, computed as published, not fitted here"
+    return element("div", table(caption, columns, rows) if rows else "", note)
 
 
-def _scale(score: ClinicalScore) -> str:
-    return score.unit if score.unit.startswith("probability") else ""
+def _score_row(score: ClinicalScore) -> tuple[Cell | str, ...]:
+    name = element("span", score.title, element("span", score.standing, class_="where"))
+    return Cell(name, score.title), f"{score.value:.3g} {score.unit}"
 
 
 def similar_section(facts: PatientFacts) -> Markup:
@@ -204,7 +200,7 @@ def rate_words(rate: Rate) -> str:
     """A base rate with interval and number, ``31 % (25 to 39 %), n = 155``."""
     if rate.value is None:
         return "–"
-    return f"{interval(rate.value, rate.lower, rate.upper)}, n = {rate.n:,}"
+    return f"{interval(rate.value, rate.lower, rate.upper)}, n{NO_BREAK}={NO_BREAK}{rate.n:,}"
 
 
 def answer_name(answer: Answer) -> str:
@@ -243,5 +239,5 @@ def _row(answer: Answer, kind: str) -> tuple[Cell | str, ...]:
     )
 
 
-def _pair(*parts: Markup | str) -> Markup:
-    return element("div", *(element("div", part) for part in parts), class_="pair")
+def _pair(*parts: Markup | str, kind: str = "pair") -> Markup:
+    return element("div", *(element("div", part) for part in parts), class_=kind)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from metarisk.models.reference import FAR
 from metarisk.report.page import Cell, Column, Markup, badge, element, fact, join, section, share_bar, table
 from metarisk.report.page.badge import Tone
-from metarisk.report.patient.facts import AssayFact, PatientFacts
+from metarisk.report.patient.facts import AssayFact, ClinicalFact, PatientFacts
 from metarisk.report.patient.words import capital, column_words, flag_words, plain, withheld_words
 
 GRAVE = ("far", "unit", "training-patient", "outside")
 VERDICTS: dict[Tone, tuple[str, str]] = {
     "good": (
         "Nothing stands out",
-        "Everything that the model reads was measured, and the sample is like its training patients.",
+        "Every assay was measured, to the share below, and the sample is like the training patients.",
     ),
     "caution": (
         "Read with care",
@@ -93,11 +93,13 @@ def _assay_row(assay: AssayFact) -> tuple[Cell | str, ...]:
 
 def _clinical(facts: PatientFacts) -> Markup:
     columns = (Column("Clinical value"), Column("This patient"))
-    rows = (
-        (capital(column_words(one.name)), f"{one.value} {one.unit}".strip() if one.value else "not known")
-        for one in facts.clinical
-    )
+    rows = ((capital(column_words(one.name)), _value(one)) for one in facts.clinical)
     return table("Clinical values that the model reads", columns, rows)
+
+
+def _value(one: ClinicalFact) -> str:
+    unit = "" if one.unit.startswith("fraction") else one.unit
+    return f"{one.value} {unit}".strip() if one.value else "not known"
 
 
 def _provenance(facts: PatientFacts) -> Iterator[Markup]:

@@ -10,7 +10,7 @@ from metarisk.explain.stability import STABLE
 from metarisk.report.page import Cell, Column, Markup, badge, element, section, table
 from metarisk.report.page.push_bar import push_bar
 from metarisk.report.patient.facts import Answer, Explanation, Part, PatientFacts, StateFact, WhatIf
-from metarisk.report.patient.words import capital, percent, plain, points, time_words
+from metarisk.report.patient.words import NO_BREAK, TIMES, capital, percent, plain, points, signed, time_words
 
 OPEN = 3  # answers that are taken apart on the page; the files beside it have all
 SHOWN = {"pathway": 5, "gene": 5}
@@ -33,7 +33,7 @@ def circuits_section(facts: PatientFacts) -> Markup:
             "circuits", "What pushed the answers", element("p", "Not told: no answer was taken apart.")
         )
     lead = (
-        "Against the average training patient, in factors of the odds: × 1.20 raises them by a fifth. Hollow "
+        f"Against the average training patient, in factors of the odds: {TIMES} 1.20 raises them by a fifth. Hollow "
         f"bars: under {STABLE:.0%} of the model's {facts.model.members} members agree on the direction."
     )
     told = element("div", *(_apart(facts, one) for one in _main(facts)), class_="charts wide")
@@ -84,9 +84,9 @@ def _apart(facts: PatientFacts, one: Explanation) -> Markup:
     ]
     few = [p for p in genes if p.measured][: SHOWN["gene"]]
     rows += [_push_row(part, longest, f"{part.name}: {part.measured}") for part in few]
-    whole = f"All together × {np.exp(one.distance):.2f}. {_graph(facts, one)}"
-    columns = (Column("Pathways, then genes as measured"), Column("Pushes the odds"))
-    listed = table(f"{answer_words(one.answer)}: strongest first", columns, rows)
+    whole = f"All together {TIMES} {np.exp(one.distance):.2f}. {_graph(facts, one)}"
+    columns = (Column("Pathways, then genes as measured"), Column("Odds"))
+    listed = table("Strongest first of each kind", columns, rows)
     driven = badge("driven by what is missing", "caution") if one.driven_by_missing else ""
     title = element("h3", answer_words(one.answer))
     return element("div", title, element("p", whole, driven), listed, class_="chart apart")
@@ -103,47 +103,35 @@ def _push_row(part: Part, longest: float, name: str) -> tuple[Cell | str, ...]:
     factor = float(np.exp(part.share))
     sure = part.agreement is None or part.agreement >= STABLE
     agree = "" if part.agreement is None else f", {part.agreement:.0%} of members agree"
-    told = f"{name}: odds × {factor:.2f}{agree}"
+    told = f"{name}: odds {TIMES} {factor:.2f}{agree}"
     bar = push_bar(part.share, longest, told, sure=sure)
-    return name, Cell(element("span", bar, f"× {factor:.2f}", class_="pushed"), part.share)
+    return name, Cell(element("span", bar, f"{TIMES}{NO_BREAK}{factor:.2f}", class_="pushed"), part.share)
 
 
 def _states(states: Sequence[StateFact]) -> Markup:
     known = [state for state in states if state.score is not None]
     if not known:
-        return element(
-            "p",
-            "States of known circuits (EMT, hypoxia, immune): not told, expression was not measured.",
-            class_="note",
-        )
-    columns = (
-        Column("State"),
-        Column("Score", True),
-        Column("What a high score means"),
-        Column("Genes", True),
+        why = "States of known circuits (EMT, hypoxia, immune): not told, expression was not measured."
+        return element("p", why, class_="note")
+    lead = (
+        "From expression: means of genes that the circuit raises, in training standard deviations (SD); 0 is "
+        "the training mean. No measurement of the state itself."
     )
-    rows = [
-        (
-            capital(plain(s.name)) + (f": {s.call}" if s.call else ""),
-            f"{s.score:+.2f} SD",
-            s.title,
-            f"{s.genes_measured} of {s.genes}",
-        )
-        for s in known
-    ]
-    inside = table(
-        "States of known circuits from expression; 0 is the training mean; no measurement of the state itself",
-        columns,
-        rows,
-    )
-    return element(
-        "details", element("summary", f"States of known circuits: {_call(known)}"), inside, open=True
-    )
+    listed = element("ul", *map(_state, known), class_="states")
+    title = element("h3", f"States of known circuits: {_call(known)}")
+    return element("div", title, element("p", lead, class_="note"), listed)
+
+
+def _state(state: StateFact) -> Markup:
+    name = capital(plain(state.name)) + (f": {state.call}" if state.call else "")
+    genes = f"{state.title}; {state.genes_measured} of {state.genes} genes measured"
+    score = element("b", signed(state.score or 0.0))
+    return element("li", element("span", name), score, element("span", genes, class_="where"))
 
 
 def _call(known: Sequence[StateFact]) -> str:
     strongest = sorted((s for s in known if not s.call), key=lambda s: -abs(s.score or 0.0))[:3]
-    told = [f"{plain(s.name)} {s.score:+.1f} SD" for s in strongest]
+    told = [f"{plain(s.name)} {signed(s.score or 0.0)}" for s in strongest]
     emt = [f"EMT {s.call}" for s in known if s.call]
     return ", ".join([*emt, *told])
 
@@ -154,37 +142,42 @@ def what_if_section(facts: PatientFacts) -> Markup:
         why = "Not asked." if facts.answered else "Not asked: no answer was given."
         return section("what-if", "What if, in the model", element("p", why))
     lead = (
-        "The model's answer if its input were changed so, all else held: not an experiment, not a prediction of "
-        "what a drug does. Hollow or without an interval that keeps its sign: not sure."
+        "The model's answer if its input were changed so, all else held: not an experiment, and no prediction "
+        "of what a drug does. Hollow bars: the interval does not keep its sign."
     )
+    longest = max(abs(one.change) for one in facts.what_if)
     columns = (
         Column("Answer"),
         Column("Change in the model"),
         Column("From, to"),
-        Column("Points of per cent, 95 % interval"),
+        Column("Percentage points, 95 % interval"),
     )
     return section(
         "what-if",
         "What if, in the model",
         element("p", lead, class_="lead"),
         table(
-            "The three that move each answer most, sure ones first", columns, map(_what_row, facts.what_if)
+            "The three that move each answer most, sure ones first",
+            columns,
+            (_what_row(one, longest) for one in facts.what_if),
         ),
     )
 
 
-def _what_row(one: WhatIf) -> tuple[Cell | str, ...]:
+def _what_row(one: WhatIf, longest: float) -> tuple[Cell | str, ...]:
     between = (
         "" if one.lower is None or one.upper is None else f" ({points(one.lower)} to {points(one.upper)})"
     )
     sure = one.lower is not None and one.upper is not None and one.lower * one.upper > 0
     told = f"{points(one.change)}{between}"
-    mark = push_bar(one.change, 0.1, f"{one.title}: {told} points", sure=sure)
+    mark = push_bar(one.change, longest, f"{one.title}: {told} points", sure=sure)
     kind = element("span", one.kind, class_="where")
     return (
         answer_words(one.answer),
         Cell(element("span", one.title, kind), one.title),
-        f"{percent(one.before)} → {percent(max(one.before + one.change, 0.0))}",
+        f"{percent(one.before)}{NO_BREAK}→ {percent(max(one.before + one.change, 0.0))}".replace(
+            " ", NO_BREAK
+        ),
         Cell(element("span", mark, told, class_="pushed"), one.change),
     )
 

@@ -26,6 +26,13 @@ TARGETS: Mapping[str, str] = {
     "nervous_system": "peripheral nerves",
     "response": "response to checkpoint inhibition",
     "metastatic": "metastatic at any time",
+    "emt": "EMT",
+    "regulatory_t_cells": "regulatory T cells",
+    "t_cell_exclusion": "T-cell exclusion",
+    "anti_pd1_pdl1": "anti-PD-1/PD-L1",
+    "anti_ctla4": "anti-CTLA-4",
+    "combination": "combination of checkpoint inhibitors",
+    "microrna": "microRNA",
 }
 ABSTAINED: Mapping[str, str] = {
     "not-trained": "the model was not trained on this question",
@@ -46,6 +53,11 @@ FLAGS: Mapping[str, str] = {
     "far": "in {} the sample is unlike the training patients",
     "training-patient": "the model was trained on this patient: its answers are not of an unseen patient",
 }
+
+
+# Kept on one line with what stands before them.
+NO_BREAK, TIMES, MINUS = "\u00a0", "\u00d7", "\u2212"
+PER_CENT = f"{NO_BREAK}%"
 
 
 def plain(name: str) -> str:
@@ -99,17 +111,22 @@ def time_words(days: float) -> str:
 def percent(value: float) -> str:
     """A probability in per cent, never 0 % or 100 % where it is neither."""
     if 0.0 < value < 0.01:
-        return "under 1 %"
-    return "over 99 %" if 0.99 < value < 1.0 else f"{100 * value:.0f} %"
+        return f"under{NO_BREAK}1{PER_CENT}"
+    return f"over{NO_BREAK}99{PER_CENT}" if 0.99 < value < 1.0 else f"{100 * value:.0f}{PER_CENT}"
 
 
 def interval(value: float | None, lower: float | None, upper: float | None) -> str:
-    """Probability with its 95 % interval, ``29 % (9 to 61 %)``."""
+    """Probability with its 95 % interval: 29 % (9 to 61 %)."""
     if value is None or lower is None or upper is None:
         return "withheld"
-    return f"{percent(value)} ({100 * lower:.0f} to {100 * upper:.0f} %)"
+    return f"{percent(value)} ({100 * lower:.0f} to {100 * upper:.0f}{PER_CENT})"
+
+
+def signed(score: float) -> str:
+    """A score in training standard deviations, with its sign."""
+    return f"{score:+.2f}{NO_BREAK}SD".replace("-", MINUS)
 
 
 def points(change: float) -> str:
     """A change of a probability in percentage points, with its sign."""
-    return f"{100 * change:+.1f}".replace("-", "−")
+    return f"{100 * change:+.1f}".replace("-", MINUS)
