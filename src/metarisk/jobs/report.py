@@ -183,7 +183,7 @@ def _write_all(
 
 def _write(facts: PatientFacts, page: Path) -> None:
     from metarisk.report.patient import patient_page
-    from metarisk.report.patient.page import COLUMNS, patient_rows
+    from metarisk.report.patient.rows import COLUMNS, patient_rows
     from metarisk.score.export import escape_formula
 
     page.write_text(patient_page(facts), encoding="utf-8")

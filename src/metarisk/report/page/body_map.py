@@ -28,7 +28,6 @@ BODY = (
     ("M186 236L182 304L180 372", 24),
     ("M214 236L218 304L220 372", 24),
 )
-HEAD = {"cx": MIDDLE, "cy": 40, "rx": 22, "ry": 27}
 
 
 class Place(NamedTuple):
@@ -42,9 +41,11 @@ class Place(NamedTuple):
 def _round(x: float, y: float, across: float, up: float | None = None) -> str:
     """An ellipse as a path."""
     high = across if up is None else up
-    return f"M{x - across:g} {y:g}a{across:g} {high:g} 0 1 0 {2 * across:g} 0a{across:g} {high:g} 0 1 0 {-2 * across:g} 0z"
+    radii, way = f"{across:g} {high:g} 0 1 0", 2 * across
+    return f"M{x - across:g} {y:g}a{radii} {way:g} 0a{radii} {-way:g} 0z"
 
 
+HEAD = _round(MIDDLE, 40, 22, 27)
 # Seen from the front: the liver is on the left of the drawing. In the order in which they are drawn.
 PLACES: Mapping[str, Place] = {
     "skin": Place((_round(140, 200, 6, 11),), 140, 200),
@@ -121,12 +122,13 @@ def heat_class(value: float | None) -> str:
 def _hatch() -> Markup:
     ground = element("rect", width=6, height=6, class_="hatch-ground")
     line = element("path", d="M0 6L6 0", class_="hatch")
-    size = {"width": 6, "height": 6, "patternUnits": "userSpaceOnUse"}
-    return element("defs", element("pattern", ground, line, id="withheld", **size))
+    units = {"patternUnits": "userSpaceOnUse"}
+    pattern = element("pattern", ground, line, id="withheld", width=6, height=6, **units)
+    return element("defs", pattern)
 
 
 def _body() -> Iterator[Markup]:
-    yield element("ellipse", class_="flesh", **HEAD)
+    yield element("path", class_="flesh", d=HEAD)
     for path, width in BODY:
         yield element("path", class_="flesh limb", d=path, stroke_width=width)
 

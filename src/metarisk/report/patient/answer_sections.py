@@ -11,7 +11,6 @@ from metarisk.report.page.interval_mark import interval_mark, withheld_mark
 from metarisk.report.page.line_chart import Line, line_chart
 from metarisk.report.patient.facts import Answer, ClinicalScore, PatientFacts
 from metarisk.report.patient.words import (
-    NO_BREAK,
     SETS,
     capital,
     interval,
@@ -41,7 +40,7 @@ def time_section(facts: PatientFacts) -> Markup:
         "time",
         "Risk over time",
         element("p", lead, class_="lead"),
-        _pair(chart, told, kind="pair drawn"),
+        _pair(chart, told, kind="pair drawn stack"),
         _free(facts),
     )
 
@@ -73,7 +72,7 @@ def _free(facts: PatientFacts) -> Markup:
         for answer in facts.answers
         if answer.task in DATED and answer.free_until_days is not None
     }
-    level = f"{facts.model.level:.0%}"
+    level = percent(facts.model.level)
     lines = [
         f"Of such patients {level} are free of {_cause(target, '')} for {time_words(days)} at least."
         for target, days in told.items()
@@ -94,7 +93,7 @@ def organs_section(facts: PatientFacts) -> Markup:
     drawing = element("figure", body_map(_organs(ranked), _map_words(ranked)), class_="chart map")
     told = _table("Probability of metastasis in each organ, 95 % interval", ranked, facts)
     return section(
-        "organs", "Organs", element("p", lead, class_="lead"), _pair(drawing, told, kind="pair drawn")
+        "organs", "Organs", element("p", lead, class_="lead"), _pair(drawing, told, kind="pair drawn stack")
     )
 
 
@@ -181,26 +180,32 @@ def similar_section(facts: PatientFacts) -> Markup:
         Column("Same type and third"),
         Column("All"),
     )
-    note = element("p", f"“–” is {HIDDEN}.", class_="note")
+    listed = table("Share with the event, 95 % interval, number of patients", columns, rows)
+    note = element("p", f"“-” is {HIDDEN}.", class_="note")
     return section(
         "similar",
         "Similar patients, in aggregate",
         element("p", lead, class_="lead"),
-        table("Share with the event, 95 % interval, number of patients", columns, rows),
+        element("div", listed, class_="stack"),
         note,
     )
 
 
 def _similar_row(answer: Answer) -> tuple[Cell | str, ...]:
-    third = f"{THIRDS[answer.third]} third: {rate_words(answer.third_rate)}" if answer.third else "–"
-    return answer_name(answer), rate_words(answer.rate), third, rate_words(answer.everybody)
+    third = _rate_cell(answer.third_rate, f"{THIRDS[answer.third]} third ") if answer.third else "-"
+    return (
+        answer_name(answer),
+        _rate_cell(answer.rate, "", "same type: "),
+        third,
+        _rate_cell(answer.everybody, "", "all: "),
+    )
 
 
-def rate_words(rate: Rate) -> str:
-    """A base rate with interval and number, ``31 % (25 to 39 %), n = 155``."""
-    if rate.value is None:
-        return "–"
-    return f"{interval(rate.value, rate.lower, rate.upper)}, n{NO_BREAK}={NO_BREAK}{rate.n:,}"
+def _rate_cell(rate: Rate, before: str, label: str = "") -> Markup:
+    """A base rate with its interval and number; ``label`` stands there only where columns have no heads."""
+    told = "-" if rate.value is None else interval(rate.value, rate.lower, rate.upper)
+    n = element("span", "" if rate.n is None else f" n = {rate.n:,}", class_="soft")
+    return element("span", element("span", label, class_="label"), before, told, n)
 
 
 def answer_name(answer: Answer) -> str:
@@ -217,27 +222,37 @@ def _table(caption: str, answers: Sequence[Answer], facts: PatientFacts, kind: s
     beside = facts.read_as or "all types"
     columns = (Column("Answer"), Column("Probability"), Column(f"Base rate, {beside}"), Column("The model"))
     return table(
-        f"{caption}; last column at {facts.model.level:.0%}", columns, (_row(one, kind) for one in answers)
+        f"{caption}; last column at {percent(facts.model.level)}",
+        columns,
+        (_row(one, kind) for one in answers),
     )
 
 
 def _row(answer: Answer, kind: str) -> tuple[Cell | str, ...]:
     rate = answer.rate if answer.rate.value is not None or answer.rate.cancer_type else answer.everybody
-    beside = "–" if rate.value is None else percent(rate.value)
+    told = "-" if rate.value is None else percent(rate.value)
+    beside = element("span", element("span", "base rate ", class_="label"), told)
     name = answer_name(answer)
     if answer.value is None or answer.lower is None or answer.upper is None:
         why = f"withheld: {withheld_words(answer.withheld)}"
         return name, Cell(withheld_mark(f"{name}: withheld"), -1.0), beside, why
-    told = interval(answer.value, answer.lower, answer.upper)
-    words = f"{name}: {told}; base rate {beside}"
+    words = f"{name}: {interval(answer.value, answer.lower, answer.upper)}; base rate {told}"
     mark = interval_mark(answer.value, answer.lower, answer.upper, rate.value, words)
     return (
         name,
-        Cell(element("span", element("b", told), mark, class_="answer"), answer.value),
+        Cell(
+            element(
+                "span",
+                element("b", interval(answer.value, answer.lower, answer.upper)),
+                mark,
+                class_="answer",
+            ),
+            answer.value,
+        ),
         beside,
         SETS[answer.kept] or "no set kept for this question",
     )
 
 
-def _pair(*parts: Markup | str, kind: str = "pair") -> Markup:
+def _pair(*parts: Markup | str, kind: str = "pair stack") -> Markup:
     return element("div", *(element("div", part) for part in parts), class_=kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from metarisk.report.page import Cell, Column, Markup, badge, document, element, fact, join, section, table
 from metarisk.report.patient.answer_sections import (
@@ -18,8 +18,6 @@ from metarisk.report.patient.why_sections import circuits_section, limits_sectio
 from metarisk.report.patient.words import interval
 
 STYLES = ("patient.css",)
-COLUMNS = ("section", "item", "horizon_days", "value", "lower", "upper", "unit", "note")
-Row = tuple[str, ...]
 
 
 def patient_page(facts: PatientFacts) -> str:
@@ -70,7 +68,8 @@ def index_page(entries: Sequence[tuple[PatientFacts, str]]) -> str:
     )
     listed = table("One row a sample", columns, (_index_row(*entry) for entry in entries), filterable=True)
     first = entries[0][0]
-    lead = f"{len(entries):,} samples of {first.input_name}, answered by {first.model.name} {first.model.version}."
+    model = f"{first.model.name} {first.model.version}"
+    lead = f"{len(entries):,} samples of {first.input_name}, answered by {model}."
     header = join(
         (
             _banner(),
@@ -116,64 +115,3 @@ def _index_row(facts: PatientFacts, file: str) -> tuple[Cell | str, ...]:
         Cell(badge(VERDICTS[tone][0], tone), tone),
         *told,
     )
-
-
-def patient_rows(facts: PatientFacts) -> Iterator[Row]:
-    """Every number of the page as rows of `COLUMNS`; empty text where there is none."""
-    for assay in facts.assays:
-        yield _row(
-            "data quality", assay.name, None, (assay.share, None, None), "share of what is read", assay.unit
-        )
-    yield _row(
-        "data quality", "distance", None, (facts.distance_p, None, None), "p-value", ";".join(facts.flags)
-    )
-    for one in facts.answers:
-        yield _row(
-            "answers",
-            one.question,
-            one.horizon_days,
-            (one.value, one.lower, one.upper),
-            "probability",
-            one.withheld or one.kept,
-        )
-        for name, rate in (("type", one.rate), ("type and third", one.third_rate), ("all", one.everybody)):
-            n = "" if rate.n is None else f"n={rate.n}"
-            yield _row(
-                "base rate",
-                f"{one.question}, {name}",
-                one.horizon_days,
-                (rate.value, rate.lower, rate.upper),
-                "share",
-                n,
-            )
-    for curve in facts.curves:
-        for day, *numbers in zip(curve.days, curve.value, curve.lower, curve.upper, strict=True):
-            yield _row("curve", f"{curve.endpoint}.{curve.cause}", day, numbers, "probability", "")
-    for part in facts.parts:
-        agree = "" if part.agreement is None else f"agreement={part.agreement:g}"
-        note = "; ".join(filter(None, (part.assay, part.measured, agree)))
-        yield _row(
-            part.kind, f"{part.answer}: {part.title}", None, (part.share, None, None), "log odds", note
-        )
-    for state in facts.states:
-        yield _row(
-            "state", state.name, None, (state.score, None, None), "training standard deviations", state.call
-        )
-    for what in facts.what_if:
-        yield _row(
-            "what if",
-            f"{what.answer}: {what.title}",
-            None,
-            (what.change, what.lower, what.upper),
-            "change of probability",
-            what.source,
-        )
-    for score in facts.scores:
-        yield _row("clinical score", score.title, None, (score.value, None, None), score.unit, score.standing)
-
-
-def _row(
-    part: str, item: str, horizon: float | None, numbers: Sequence[float | None], unit: str, note: str
-) -> Row:
-    told = ("" if number is None else f"{number:.6g}" for number in (horizon, *numbers))
-    return (part, item, *told, unit, note)

@@ -9,6 +9,7 @@ from metarisk.data.cohort import Cohort
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.training_summary import TrainingSummary
 from metarisk.report.patient.facts import ClinicalScore
+from metarisk.report.patient.words import percent
 from metarisk.train.published.scores import SCORES
 
 # Score -> name, unit.
@@ -62,7 +63,8 @@ def standing_of(summary: TrainingSummary, column: str, value: float) -> str:
     cell = int(np.searchsorted(known.cuts, value, side="right"))
     below, whole = sum(known.counts[:cell]), sum(known.counts)
     if cell == len(known.cuts):
-        return f"among the highest {known.counts[-1] / whole:.0%} of training patients"
+        return f"among the highest {percent(known.counts[-1] / whole)} of training patients"
     if cell == 0:
-        return f"among the lowest {known.counts[0] / whole:.0%} of training patients"
-    return f"above {below / whole:.0%} and below {1 - sum(known.counts[: cell + 1]) / whole:.0%} of training patients"
+        return f"among the lowest {percent(known.counts[0] / whole)} of training patients"
+    above = sum(known.counts[cell + 1 :])
+    return f"above {percent(below / whole)} and below {percent(above / whole)} of training patients"

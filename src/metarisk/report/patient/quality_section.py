@@ -8,7 +8,7 @@ from metarisk.models.reference import FAR
 from metarisk.report.page import Cell, Column, Markup, badge, element, fact, join, section, share_bar, table
 from metarisk.report.page.badge import Tone
 from metarisk.report.patient.facts import AssayFact, ClinicalFact, PatientFacts
-from metarisk.report.patient.words import capital, column_words, flag_words, plain, withheld_words
+from metarisk.report.patient.words import capital, column_words, flag_words, percent, plain, withheld_words
 
 GRAVE = ("far", "unit", "training-patient", "outside")
 VERDICTS: dict[Tone, tuple[str, str]] = {
@@ -84,8 +84,8 @@ def _assays(facts: PatientFacts) -> Markup:
 
 def _assay_row(assay: AssayFact) -> tuple[Cell | str, ...]:
     if not assay.measured:
-        return capital(plain(assay.name)), Cell(badge("not measured", "caution"), 0.0), assay.unit or "–"
-    told = f"{assay.share:.0%}, {assay.measured:,} of {assay.reads:,}"
+        return capital(plain(assay.name)), Cell(badge("not measured", "caution"), 0.0), assay.unit or "-"
+    told = f"{percent(assay.share)}, {assay.measured:,} of {assay.reads:,}"
     panel = f", panel {assay.panel}" if assay.panel else ""
     share = join((told, share_bar(assay.share, told)))
     return capital(plain(assay.name)), Cell(share, assay.share), f"{assay.unit.replace('_', ' ')}{panel}"

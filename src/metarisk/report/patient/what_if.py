@@ -46,7 +46,7 @@ def _perturbations(bundle: ModelBundle, parts: Sequence[Part]) -> list[Perturbat
 
 
 def _main(moves: Moves, answers: Sequence[Answer]) -> Iterator[int]:
-    """Places of the answers shown: the first dated ones at the last horizon, the likeliest organ, response."""
+    """Places of the answers shown: first event by the last horizon, likeliest organ, response."""
     asked = moves.reader.asked
     last = max((one.horizon_days for one in asked), default=EVER)
     dated = [at for at, one in enumerate(asked) if one.horizon_days == last != EVER and _is_first(one)]
@@ -76,7 +76,6 @@ def _strongest(moves: Moves, asked: Sequence[Perturbation], question: int) -> It
     one = moves.reader.asked[question]
     answer = one.endpoint if one.horizon_days == EVER else f"{one.endpoint}@{one.horizon_days:g}"
     for at in kept:
-        bounds = (None if np.isnan(end[at]) else round(float(end[at]), 6) for end in (lower, upper))
         yield WhatIf(
             answer,
             asked[at].kind,
@@ -84,6 +83,11 @@ def _strongest(moves: Moves, asked: Sequence[Perturbation], question: int) -> It
             asked[at].title,
             round(float(moves.baseline[question, 0]), 6),
             round(float(value[at]), 6),
-            *bounds,
+            _known(lower[at]),
+            _known(upper[at]),
             asked[at].source,
         )
+
+
+def _known(bound: float) -> float | None:
+    return None if np.isnan(bound) else round(float(bound), 6)

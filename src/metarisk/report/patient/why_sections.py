@@ -10,14 +10,15 @@ from metarisk.explain.stability import STABLE
 from metarisk.report.page import Cell, Column, Markup, badge, element, section, table
 from metarisk.report.page.push_bar import push_bar
 from metarisk.report.patient.facts import Answer, Explanation, Part, PatientFacts, StateFact, WhatIf
-from metarisk.report.patient.words import NO_BREAK, TIMES, capital, percent, plain, points, signed, time_words
+from metarisk.report.patient.words import TIMES, capital, percent, plain, points, signed, time_words
 
 OPEN = 3  # answers that are taken apart on the page; the files beside it have all
-SHOWN = {"pathway": 5, "gene": 5}
+SHOWN = {"pathway": 5, "gene": 4}
 PAST = "direct"
 LIMITS = (
     "Nothing here is a diagnosis, a staging or a reason to give or withhold a treatment.",
-    "A probability is of patients like this one in the training data, not this patient's fate. Its interval says how sure the fit is; it covers neither another population nor a fault of the sample.",
+    "A probability is of patients like this one in the training data, not this patient's fate. Its interval "
+    "says how sure the fit is; it covers neither another population nor a fault of the sample.",
     "Where the model cannot rule out either answer, the number must not be read as a yes or a no.",
     "What pushed an answer is what the model weighs. It is not thereby a cause, a target or a biomarker.",
     "What-if rows are a model's answers to changed inputs, not an experiment; no drug was given.",
@@ -33,8 +34,8 @@ def circuits_section(facts: PatientFacts) -> Markup:
             "circuits", "What pushed the answers", element("p", "Not told: no answer was taken apart.")
         )
     lead = (
-        f"Against the average training patient, in factors of the odds: {TIMES} 1.20 raises them by a fifth. Hollow "
-        f"bars: under {STABLE:.0%} of the model's {facts.model.members} members agree on the direction."
+        f"Against the average training patient, in factors of the odds: {TIMES} 1.20 raises them by a fifth. "
+        f"Hollow bars: under {percent(STABLE)} of the {facts.model.members} members agree on the direction."
     )
     told = element("div", *(_apart(facts, one) for one in _main(facts)), class_="charts wide")
     return section(
@@ -102,10 +103,10 @@ def _graph(facts: PatientFacts, one: Explanation) -> str:
 def _push_row(part: Part, longest: float, name: str) -> tuple[Cell | str, ...]:
     factor = float(np.exp(part.share))
     sure = part.agreement is None or part.agreement >= STABLE
-    agree = "" if part.agreement is None else f", {part.agreement:.0%} of members agree"
+    agree = "" if part.agreement is None else f", {percent(part.agreement)} of members agree"
     told = f"{name}: odds {TIMES} {factor:.2f}{agree}"
     bar = push_bar(part.share, longest, told, sure=sure)
-    return name, Cell(element("span", bar, f"{TIMES}{NO_BREAK}{factor:.2f}", class_="pushed"), part.share)
+    return name, Cell(element("span", bar, f"{TIMES} {factor:.2f}", class_="pushed"), part.share)
 
 
 def _states(states: Sequence[StateFact]) -> Markup:
@@ -142,25 +143,23 @@ def what_if_section(facts: PatientFacts) -> Markup:
         why = "Not asked." if facts.answered else "Not asked: no answer was given."
         return section("what-if", "What if, in the model", element("p", why))
     lead = (
-        "The model's answer if its input were changed so, all else held: not an experiment, and no prediction "
-        "of what a drug does. Hollow bars: the interval does not keep its sign."
+        "The model's answer if its input were changed so, all else held: not an experiment, and no "
+        "prediction of what a drug does. Hollow bars: the interval does not keep its sign."
     )
     longest = max(abs(one.change) for one in facts.what_if)
     columns = (
         Column("Answer"),
         Column("Change in the model"),
-        Column("From, to"),
+        Column("From, to", True),
         Column("Percentage points, 95 % interval"),
     )
+    rows = (_what_row(one, longest) for one in facts.what_if)
+    listed = table("The three that move each answer most, sure ones first", columns, rows)
     return section(
         "what-if",
         "What if, in the model",
         element("p", lead, class_="lead"),
-        table(
-            "The three that move each answer most, sure ones first",
-            columns,
-            (_what_row(one, longest) for one in facts.what_if),
-        ),
+        element("div", listed, class_="stack"),
     )
 
 
@@ -171,13 +170,11 @@ def _what_row(one: WhatIf, longest: float) -> tuple[Cell | str, ...]:
     sure = one.lower is not None and one.upper is not None and one.lower * one.upper > 0
     told = f"{points(one.change)}{between}"
     mark = push_bar(one.change, longest, f"{one.title}: {told} points", sure=sure)
-    kind = element("span", one.kind, class_="where")
+    kind = element("span", f" ({one.kind})", class_="soft")
     return (
         answer_words(one.answer),
         Cell(element("span", one.title, kind), one.title),
-        f"{percent(one.before)}{NO_BREAK}→ {percent(max(one.before + one.change, 0.0))}".replace(
-            " ", NO_BREAK
-        ),
+        f"{percent(one.before)} → {percent(max(one.before + one.change, 0.0))}",
         Cell(element("span", mark, told, class_="pushed"), one.change),
     )
 

@@ -24,7 +24,7 @@ TARGETS: Mapping[str, str] = {
     "head_and_neck": "head and neck",
     "biliary_tract": "biliary tract",
     "nervous_system": "peripheral nerves",
-    "response": "response to checkpoint inhibition",
+    "response": "response",
     "metastatic": "metastatic at any time",
     "emt": "EMT",
     "regulatory_t_cells": "regulatory T cells",
@@ -55,9 +55,7 @@ FLAGS: Mapping[str, str] = {
 }
 
 
-# Kept on one line with what stands before them.
-NO_BREAK, TIMES, MINUS = "\u00a0", "\u00d7", "\u2212"
-PER_CENT = f"{NO_BREAK}%"
+TIMES, MINUS = "\u00d7", "\u2212"
 
 
 def plain(name: str) -> str:
@@ -111,20 +109,20 @@ def time_words(days: float) -> str:
 def percent(value: float) -> str:
     """A probability in per cent, never 0 % or 100 % where it is neither."""
     if 0.0 < value < 0.01:
-        return f"under{NO_BREAK}1{PER_CENT}"
-    return f"over{NO_BREAK}99{PER_CENT}" if 0.99 < value < 1.0 else f"{100 * value:.0f}{PER_CENT}"
+        return "under 1 %"
+    return "over 99 %" if 0.99 < value < 1.0 else f"{100 * value:.0f} %"
 
 
 def interval(value: float | None, lower: float | None, upper: float | None) -> str:
     """Probability with its 95 % interval: 29 % (9 to 61 %)."""
     if value is None or lower is None or upper is None:
         return "withheld"
-    return f"{percent(value)} ({100 * lower:.0f} to {100 * upper:.0f}{PER_CENT})"
+    return f"{percent(value)} ({100 * lower:.0f} to {100 * upper:.0f} %)"
 
 
 def signed(score: float) -> str:
     """A score in training standard deviations, with its sign."""
-    return f"{score:+.2f}{NO_BREAK}SD".replace("-", MINUS)
+    return f"{score:+.2f} SD".replace("-", MINUS)
 
 
 def points(change: float) -> str:
