@@ -180,7 +180,7 @@ def _rate(name: str, third: int, rows: NDArray[np.bool_], seen: Happened, *, sho
     n, events = seen.counts(rows)
     value = seen.share(rows)
     lower, upper = wilson_interval(value, n)
-    return Rate(name, third, n, events, *(round(number, 6) for number in (value, lower, upper)))
+    return Rate(name, third, n, events, *(round(float(number), 6) for number in (value, lower, upper)))
 
 
 def _may_tell(n: int, events: int) -> bool:
@@ -211,7 +211,7 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     square = NORMAL_95**2
     centre = (share + square / (2 * n)) / (1 + square / n)
     half = NORMAL_95 / (1 + square / n) * np.sqrt(share * (1 - share) / n + square / (4 * n * n))
-    return max(centre - half, 0.0), min(centre + half, 1.0)
+    return float(max(centre - half, 0.0)), float(min(centre + half, 1.0))
 
 
 def tree_of_rates(rates: Sequence[BaseRates]) -> list[dict[str, object]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from metarisk.report.page.markup import Markup, element, join
 
 WIDTH, HEIGHT = 460, 230
-LEFT, RIGHT, TOP, FLOOR = 44, 12, 12, 186
+LEFT, RIGHT, TOP, FLOOR = 54, 12, 12, 186
 STEPS = (0.1, 0.2, 0.5, 1.0)  # tops of the axis
 
 
