@@ -19,6 +19,7 @@ VERBS = (
     "publish",
     "score",
     "explain",
+    "report",
     "export",
     "validate",
     "ingest",

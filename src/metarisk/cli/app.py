@@ -23,6 +23,7 @@ from metarisk.cli.pretrain import pretrain
 from metarisk.cli.publish import publish
 from metarisk.cli.quickstart import quickstart
 from metarisk.cli.refusal import REFUSED, tell_refusal, warning_line
+from metarisk.cli.report import report
 from metarisk.cli.score import score
 from metarisk.cli.search import search
 from metarisk.cli.service import serve, watch, work
@@ -47,6 +48,7 @@ app.add_typer(models, name="models")
 app.command()(explain)
 app.command()(perturb)
 app.command()(trajectory)
+app.command()(report)
 app.command()(work)
 app.command()(watch)
 app.add_typer(serve, name="serve")

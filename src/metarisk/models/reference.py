@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metarisk.features.batch import Batch, FloatArray
+from metarisk.models.base_rates import BaseRates
 from metarisk.models.factor_space import BoolArray, Distances, DoubleArray, FactorSpace
 from metarisk.models.training_summary import NO_SUMMARY, TrainingSummary
 from metarisk.schema.assays import ASSAYS, Assay
@@ -159,11 +160,18 @@ class Reference:
         all of them, for the sets that training patients commonly have; of a block alone its strangeness.
     summary
         Distributions of single columns and answers.
+    rates
+        How often each answer was true, by cancer type and third of risk.
     """
 
     blocks: Mapping[str, Block] = field(default_factory=dict)
     tails: Mapping[str, Tail] = field(default_factory=dict)
     summary: TrainingSummary = NO_SUMMARY
+    rates: tuple[BaseRates, ...] = ()
+
+    def rates_of(self, question: str) -> BaseRates | None:
+        """Rates of a question by its name; None where none were kept."""
+        return next((rates for rates in self.rates if rates.question == question), None)
 
     def judge(self, batch: Batch) -> Judged:
         """p-value of each sample, and the blocks that make it small; a row's do not depend on other rows."""

@@ -1,4 +1,7 @@
-"""The reference of a bundle as files: spaces as arrays, tails and distributions as JSON; no patient's row."""
+"""The reference of a bundle as files: arrays of spaces, JSON for the rest; no patient's row.
+
+``base_rates`` came to format 5 later: a bundle without them is read, and has none.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from metarisk.models.base_rates import rates_of_tree, tree_of_rates
 from metarisk.models.factor_space import FactorSpace
 from metarisk.models.reference import Block, Reference, Spread, Tail
 from metarisk.models.training_summary import Distribution, TrainingSummary
@@ -41,6 +45,7 @@ def tree_of_reference(reference: Reference) -> dict[str, Any]:
             }
             for told in reference.summary.distributions
         ],
+        "base_rates": tree_of_rates(reference.rates),
     }
 
 
@@ -78,4 +83,5 @@ def reference_of(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
         )
         for row in tree["distributions"]
     )
-    return Reference(blocks, tails, TrainingSummary(tree["patients"], told))
+    rates = rates_of_tree(tree.get("base_rates", ()))
+    return Reference(blocks, tails, TrainingSummary(tree["patients"], told), rates)

@@ -14,6 +14,7 @@ from metarisk.data.split import patient_folds, patient_fraction
 from metarisk.features.batch import Batch
 from metarisk.features.standardise import CALLS
 from metarisk.features.transform import FeatureTransform
+from metarisk.models.base_rates import BaseRates, base_rates, happened, types_of
 from metarisk.models.calibration import Calibration
 from metarisk.models.conformal import EVER, Asked, DoubleArray
 from metarisk.models.ensemble import Ensemble
@@ -32,6 +33,7 @@ from metarisk.models.training_summary import (
     question_name,
     yes_or_no,
 )
+from metarisk.nn.heads import TaskLayout
 from metarisk.schema.assays import ASSAYS, Assay
 from metarisk.schema.endpoints import task_of
 
@@ -72,7 +74,11 @@ def fit_reference(
     chosen = np.sort(chosen[:MOST_PATIENTS])
     batch = held_out.batch.take(chosen)
     blocks, tails = fit_blocks(transform, batch, fold[chosen])
-    return Reference(blocks, tails, _summary(ensemble, calibration, transform, held_out, experiment, first))
+    unseen = _unseen(ensemble, calibration, held_out, experiment, first)
+    answered = _answers(ensemble, calibration, held_out.batch.take(first), unseen)
+    columns = _columns_told(transform, held_out.batch.take(first))
+    summary = TrainingSummary(len(first), (*columns, *answered))
+    return Reference(blocks, tails, summary, _rates(ensemble.plan.layout, transform, held_out, first, unseen))
 
 
 def fit_blocks(
@@ -195,19 +201,6 @@ def tail_of(strange: DoubleArray) -> Tail:
     return Tail(n, tuple(fewest.values()), tuple(fewest), knee, round(excess, TAIL_DECIMALS))
 
 
-def _summary(
-    ensemble: Ensemble,
-    calibration: Calibration,
-    transform: FeatureTransform,
-    held_out: HeldOutSamples,
-    experiment: Experiment,
-    first: NDArray[np.intp],
-) -> TrainingSummary:
-    answered = _answers(ensemble, calibration, held_out, experiment, first)
-    columns = _columns_told(transform, held_out.batch.take(first))
-    return TrainingSummary(len(first), (*columns, *answered))
-
-
 def _columns_told(transform: FeatureTransform, batch: Batch) -> Iterator[Distribution]:
     at = transform.first_columns()
     for name in transform.numeric:
@@ -223,24 +216,29 @@ def _columns_told(transform: FeatureTransform, batch: Batch) -> Iterator[Distrib
         yield yes_or_no("assay", assay.value, np.asarray(entry.measured.any(axis=1)))
 
 
-def _answers(
+def _unseen(
     ensemble: Ensemble,
     calibration: Calibration,
     held_out: HeldOutSamples,
     experiment: Experiment,
     first: NDArray[np.intp],
-) -> Iterator[Distribution]:
-    """Probabilities and undecided sets of members that did not see the patient, question by question."""
-    outputs, batch = held_out.outputs[first], held_out.batch.take(first)
-    layout, horizons = ensemble.plan.layout, experiment.tasks.horizons_days
+) -> dict[Asked, DoubleArray]:
+    """Question -> risk of each patient by members that did not see it, spread as that of a new one, (n,)."""
+    outputs, horizons = held_out.outputs[first], experiment.tasks.horizons_days
     unseen = risks(ensemble, calibration, outputs[None], horizons).asked
-    some = batch.take(np.arange(min(len(first), MOST_PATIENTS)))
+    some = held_out.batch.take(first[:MOST_PATIENTS])
     by_member = by_fold(ensemble.answers(some)["outputs"], ensemble.folds)
     apart = risks(ensemble, calibration, by_member, horizons).asked
-    asked_of = {asked: _as_a_mean(risk[0], apart[asked]) for asked, risk in unseen.items()}
-    nothing = np.zeros((len(first), outputs.shape[1]))
-    reader = SetReader(calibration.sets, layout, calibration.sets.group_of(batch), nothing)
-    for asked, risk in asked_of.items():
+    return {asked: _as_a_mean(risk[0], apart[asked]) for asked, risk in unseen.items()}
+
+
+def _answers(
+    ensemble: Ensemble, calibration: Calibration, batch: Batch, unseen: Mapping[Asked, DoubleArray]
+) -> Iterator[Distribution]:
+    """Probabilities and undecided sets of members that did not see the patient, question by question."""
+    nothing = np.zeros((len(batch), ensemble.plan.layout.outputs))
+    reader = SetReader(calibration.sets, ensemble.plan.layout, calibration.sets.group_of(batch), nothing)
+    for asked, risk in unseen.items():
         name = _name(asked)
         if name is None:
             continue
@@ -249,6 +247,23 @@ def _answers(
         kept = reader.kept(asked, Risks({asked: risk[None]}, {}))
         if kept is not None:
             yield yes_or_no("undecided", name, np.asarray(kept.all(axis=1) | ~kept.any(axis=1)))
+
+
+def _rates(
+    layout: TaskLayout,
+    transform: FeatureTransform,
+    held_out: HeldOutSamples,
+    first: NDArray[np.intp],
+    unseen: Mapping[Asked, DoubleArray],
+) -> tuple[BaseRates, ...]:
+    """How often each answer was true, in groups of the training patients."""
+    endpoints, types = held_out.endpoints.iloc[first], types_of(transform, held_out.batch.take(first))
+    named = ((_name(asked), asked, risk) for asked, risk in unseen.items())
+    return tuple(
+        base_rates(name, happened(asked, endpoints, layout), types, expit(risk))
+        for name, asked, risk in named
+        if name is not None
+    )
 
 
 def _as_a_mean(risk: DoubleArray, by_member: DoubleArray) -> DoubleArray:

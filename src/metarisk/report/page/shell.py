@@ -13,7 +13,7 @@ from metarisk.report.page.markup import Content, Markup, element, join
 STYLES, SCRIPT = ("page.css", "chart.css"), "page.js"
 
 
-def document(title: str, header: Content, sections: Iterable[Markup]) -> str:
+def document(title: str, header: Content, sections: Iterable[Markup], *, styles: Iterable[str] = ()) -> str:
     """A whole page as text: one file, nothing is loaded from anywhere.
 
     Parameters
@@ -24,8 +24,11 @@ def document(title: str, header: Content, sections: Iterable[Markup]) -> str:
         Stands above the sections.
     sections
         Of the main part, in order.
+    styles
+        Files of this folder whose rules come after those of every page.
     """
-    style, script = Markup("".join(map(_resource, STYLES))), Markup(_resource(SCRIPT))
+    style = Markup("".join(map(_resource, (*STYLES, *styles))))
+    script = Markup(_resource(SCRIPT))
     head = element(
         "head",
         element("meta", charset="utf-8"),
