@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from metarisk.report.page.markup import Markup, element, join
 
-WIDTH, HEIGHT, MIDDLE, MARGIN = 400, 392, 200, 45
+WIDTH, HEIGHT, MIDDLE, MARGIN = 400, 392, 200, 62
 LINE, TOP = 19, 14  # height of a label, and where the first may stand
 LABEL_LEFT, LABEL_RIGHT = 118, 282
 # Lower edges of the classes, and their names.

@@ -165,7 +165,8 @@ def similar_section(facts: PatientFacts) -> Markup:
         "What was seen in training patients of the same cancer type, and of these in the third with a like "
         "predicted risk. Counts only: the model keeps no patient's record."
     )
-    asked = [a for a in facts.answers if a.value is not None and (a.horizon_days is None or a.task in DATED)]
+    last = max((a.horizon_days for a in facts.answers if a.horizon_days), default=None)
+    asked = [a for a in facts.answered if a.task in DATED or a.horizon_days in {None, last}]
     rows = [_similar_row(answer) for answer in asked]
     if not facts.model.has_rates or not rows:
         why = (

@@ -63,7 +63,7 @@ def index_page(entries: Sequence[tuple[PatientFacts, str]]) -> str:
         Column("Cancer type"),
         Column("Data quality"),
         Column("Likeliest organ"),
-        Column("First event by the last horizon"),
+        Column("First event"),
         Column("Response"),
     )
     listed = table("One row a sample", columns, (_index_row(*entry) for entry in entries), filterable=True)
@@ -80,7 +80,14 @@ def index_page(entries: Sequence[tuple[PatientFacts, str]]) -> str:
     return document(
         "Patient reports",
         header,
-        [section("patients", "Patients", element("p", lead, class_="lead"), listed)],
+        [
+            section(
+                "patients",
+                "Patients",
+                element("p", lead, class_="lead"),
+                element("div", listed, class_="dense"),
+            )
+        ],
         styles=STYLES,
     )
 

@@ -26,11 +26,16 @@ VERDICTS: dict[Tone, tuple[str, str]] = {
     ),
 }
 
+NO_ANSWER = (
+    "No answer is given",
+    "The model has no right to answer for this sample; the reason stands below.",
+)
+
 
 def quality_section(facts: PatientFacts) -> Markup:
     """What was measured, flags in words, distance from training, model and hashes."""
     tone = quality_tone(facts)
-    name, meaning = VERDICTS[tone]
+    name, meaning = VERDICTS[tone] if facts.answered else NO_ANSWER
     flags = element("ul", *(element("li", text) for text in quality_lines(facts)), class_="plain-list")
     box = element(
         "div",

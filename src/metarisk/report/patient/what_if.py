@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -55,7 +56,9 @@ def _main(moves: Moves, answers: Sequence[Answer]) -> Iterator[int]:
     }
     organ = max(organs, key=lambda name: organs[name] or 0.0, default="")
     yield from dated[:1]
-    yield from (at for at, one in enumerate(asked) if one == Asked(organ, "", EVER))
+    latest = {EVER, last}
+    of_organ = (at for at, one in enumerate(asked) if one.endpoint == organ and one.horizon_days in latest)
+    yield from islice((at for at in of_organ if asked[at].cause in {"", organ}), 1)
     yield from (at for at, one in enumerate(asked) if one.endpoint == "response")
 
 
