@@ -29,7 +29,7 @@ OPTIONS += (
 )
 OPTIONS += ("--disable-dev-shm-usage", "--hide-scrollbars")
 LISTENING = ("Page.enable", "Runtime.enable", "Log.enable", "Network.enable")
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 KEYS = {
     "Tab": (9, ""),
     "Enter": (13, "\r"),
@@ -89,13 +89,18 @@ class Chromium:
         return Window(self, told["params"]["sessionId"], target, context)
 
     def ask(self, method: str, session: str = "", **parameters: Any) -> Any:
-        """Answer to a command."""
+        """Result of a command."""
+        answer = self.answer(method, session, **parameters)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def answer(self, method: str, session: str = "", **parameters: Any) -> dict[str, Any]:
+        """Answer to a command: a result or an error."""
         number, until = self._send(method, session, parameters), time.monotonic() + PATIENCE_S
         while True:
             answer = self.receive(until)
             if answer.get("id") == number:
-                assert "error" not in answer, answer
-                return answer["result"]
+                return answer
 
     def receive(self, until: float) -> dict[str, Any]:
         """The next message, kept where it is an event."""
@@ -152,8 +157,24 @@ class Window:
     def open(self, page: Path | str) -> None:
         """Show a file or an address, and forget what earlier ones did."""
         self._chromium.events.clear()
-        self.ask("Page.navigate", url=page.as_uri() if isinstance(page, Path) else page)
-        self.await_event("Page.loadEventFired")
+        self.run("window.ofThePageBefore = true")
+        told = self.ask("Page.navigate", url=page.as_uri() if isinstance(page, Path) else page)
+        assert "errorText" not in told, told
+        self._await_load()
+
+    def _await_load(self) -> None:
+        """Ask until a new page has loaded: a fresh window now and then does not tell that it has."""
+        until = time.monotonic() + PATIENCE_S
+        loaded = "!window.ofThePageBefore && document.readyState === 'complete'"
+        # Between two pages there is none to ask, and that is an error.
+        while not self._value_or_nothing(loaded):
+            assert time.monotonic() < until, "the page does not load"
+            time.sleep(0.02)
+        self.run("new Promise(done => setTimeout(done, 0))")  # what waited for it has run too
+
+    def _value_or_nothing(self, script: str) -> Any:
+        answer = self._chromium.answer("Runtime.evaluate", self._session, expression=script)
+        return answer.get("result", {}).get("result", {}).get("value")
 
     def await_event(self, method: str) -> dict[str, Any]:
         """The first event of a name."""
