@@ -25,7 +25,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const count = document.createElement("output");
     box.className = "filter";
     words.type = "search";
-    words.placeholder = table.dataset.filter || "a file, a level, a word";
+    words.placeholder = table.dataset.filter || "a word";
     box.append("Show only rows with ", words, count);
     table.parentElement.before(box);
     words.addEventListener("input", () => {
