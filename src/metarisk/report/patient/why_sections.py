@@ -21,8 +21,8 @@ LIMITS = (
     "says how sure the fit is; it covers neither another population nor a fault of the sample.",
     "Where the model cannot rule out either answer, the number must not be read as a yes or a no.",
     "What pushed an answer is what the model weighs. It is not thereby a cause, a target or a biomarker.",
-    "What-if rows are a model's answers to changed inputs, not an experiment; no drug was given. They are the "
-    "strongest of many that were asked, so they look larger than they are.",
+    "What-if rows are a model's answers to changed inputs, not an experiment; no drug was given. They are "
+    "the strongest of many that were asked, so they look larger than they are.",
     "An organ with a low probability is not cleared, and organs that are not listed were not asked about.",
     "Probabilities of several organs do not add up, and they must not be multiplied.",
 )
