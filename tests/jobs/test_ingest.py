@@ -28,7 +28,12 @@ def equal(left: Cohort, right: Cohort) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", sorted(STUDIES.glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "study",
+    # The breast set of scikit-survival is written by a script, which has a test of its own.
+    sorted(file for file in STUDIES.glob("*.yaml") if file.stem != "breast_transbig"),
+    ids=lambda file: file.stem,
+)
 def test_a_real_cohort_is_stored_with_one_command(study: Path, shared_data: Path, tmp_path: Path) -> None:
     stored = ingest(study, tmp_path / "cohort", data_root=shared_data)
     assert stored.validation.errors == 0
