@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from metarisk.explain.quadrature import gauss_legendre
 from metarisk.models.network import GeneStates, GraphPath, Network
 from metarisk.nn.encoders import AssayEncoder
 from metarisk.nn.pooling import PathwayPooling
@@ -126,14 +127,13 @@ def edge_shares(
     graph = cast("GraphPath", member.graph)
     assays, flat = inputs
     total = weight.new_zeros(len(weight), wiring.n_edges, len(flat))
-    nodes, node_weights = np.polynomial.legendre.leggauss(points)
-    for node, node_weight in zip((nodes + 1.0) / 2.0, node_weights / 2.0, strict=True):
-        states, sent = _with_strength(graph, wiring, assays, float(node))
+    for node, node_weight in gauss_legendre(points):
+        states, sent = _with_strength(graph, wiring, assays, node)
         answer = torch.sigmoid(member.gate.detach()) * graph.read(states, flat)  # (n, O)
         taps = [step.arrived for step in sent]
         gradients = [torch.autograd.grad((answer * read).sum(), taps, retain_graph=True) for read in weight]
         for at, step in enumerate(sent):
-            _gather(total, step, [each[at] for each in gradients], float(node_weight))
+            _gather(total, step, [each[at] for each in gradients], node_weight)
     with torch.no_grad():
         states, _ = _with_strength(graph, wiring, assays, 0.0)
         alone: Tensor = torch.sigmoid(member.gate) * graph.read(states, flat)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metarisk.explain.pathways import output_columns
+from metarisk.explain.quadrature import gauss_legendre
 from metarisk.features.batch import Batch
 from metarisk.features.transform import FeatureTransform
 from metarisk.models.ensemble import Ensemble, tensors
@@ -197,16 +198,15 @@ def integrated(
     way = torch.nan_to_num(flat - start)
     inputs = [*assays.values(), way]
     total = [values.new_zeros(len(weight), *values.shape) for values in inputs]
-    nodes, node_weights = np.polynomial.legendre.leggauss(points)
-    for node, node_weight in zip((nodes + 1.0) / 2.0, node_weights / 2.0, strict=True):
-        here = [(values * float(node)).requires_grad_() for values in inputs]
+    for node, node_weight in gauss_legendre(points):
+        here = [(values * node).requires_grad_() for values in inputs]
         answer = member(dict(zip(assays, here[:-1], strict=True)), start + here[-1]).outputs
         for place, read in enumerate(weight):
             gradients = torch.autograd.grad(
                 (answer * read).sum(), here, retain_graph=True, materialize_grads=True
             )
             for sum_, gradient, values in zip(total, gradients, inputs, strict=True):
-                sum_[place] += float(node_weight) * gradient * values
+                sum_[place] += node_weight * gradient * values
     return dict(zip(assays, total[:-1], strict=True)), total[-1]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metarisk.errors import InputError, nearest
+from metarisk.explain.quadrature import gauss_legendre
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.conformal import EVER, Asked
 from metarisk.models.ensemble import Ensemble
@@ -136,8 +137,7 @@ def _by_then(ensemble: Ensemble, asked: Asked, outputs: Tensor) -> Tensor:
 def _mean_gradient(ensemble: Ensemble, asked: Asked, start: DoubleArray, end: DoubleArray) -> DoubleArray:
     """Mean gradient of the log odds between two calibrated outputs, (1, O) and (n, O) to (n, O)."""
     total = np.zeros_like(end)
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    for node, weight in zip((nodes + 1.0) / 2.0, weights / 2.0, strict=True):
+    for node, weight in gauss_legendre(POINTS):
         here = torch.from_numpy(start + node * (end - start)).float().requires_grad_()
         (gradient,) = torch.autograd.grad(_by_then(ensemble, asked, here).sum(), here)
         total += weight * gradient.double().numpy()

@@ -12,9 +12,9 @@ import pandas as pd
 
 from metarisk.errors import ConfigError
 from metarisk.files import written
-from metarisk.jobs.compared_parts import CHOICE, Bench, ComparedPart, Pair, read_part
+from metarisk.jobs.compared_parts import Bench, ComparedPart, Pair, read_part
 from metarisk.jobs.comparison_heading import what_it_rests_on
-from metarisk.jobs.part_workers import OnProgress, Work, fit_all, parts_folder
+from metarisk.jobs.part_workers import OnProgress, fit_benchmark
 from metarisk.jobs.train import write_figures
 
 if TYPE_CHECKING:
@@ -95,20 +95,17 @@ def benchmark_compare(
     from metarisk.train.fold_figures import verdicts
 
     started = time.perf_counter()
-    on_progress("reading", 0, 1)
-    bench = Bench.open(config, data_root)
-    on_progress("reading", 1, 1)
-    models = _models(bench, only)
-    folder = parts_folder(out)
-    pairs = [Pair(fit, model) for fit in range(bench.split.fits) for model in models]
-    work = Work(bench, (config, data_root), folder, workers)
-    every = fit_all(work, pairs, on_progress)
-    parts = [part for part in every if part.pair.model != CHOICE]
+
+    def pairs(bench: Bench) -> Iterator[Pair]:
+        models = _models(bench, only)
+        return (Pair(fit, model) for fit in range(bench.split.fits) for model in models)
+
+    bench, parts, choices = fit_benchmark((config, data_root), out, workers, pairs, on_progress)
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    notes = (*notes, *_choices(bench, every))
+    notes = (*notes, *_choices(bench, choices))
     if only:
         nothing = pd.DataFrame()
-        return CompareResult(nothing, nothing, None, None, tuple(parts), notes, time.perf_counter() - started)
+        return CompareResult(nothing, nothing, None, None, parts, notes, time.perf_counter() - started)
     answers = _answers(bench, parts)
     figures = _compare(bench, answers, on_progress)
     tables = _describe(bench, answers)
@@ -119,7 +116,7 @@ def benchmark_compare(
     for name, table in tables.items():
         write_figures(table, out / name, heading, numbers="%.4g")
     figure = _draw(figures, bench.section.versus, out / FIGURE)
-    return CompareResult(figures, verdicts(figures), out / TABLE, figure, tuple(parts), notes, wall)
+    return CompareResult(figures, verdicts(figures), out / TABLE, figure, parts, notes, wall)
 
 
 def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
@@ -138,10 +135,9 @@ def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
 def _choices(bench: Bench, parts: Sequence[ComparedPart]) -> Iterator[str]:
     """What each fit chose, in words."""
     for part in parts:
-        if part.pair.model == CHOICE:
-            settings = bench.chosen_settings(part)
-            told = ", ".join(f"{key} {value}" for key, value in settings.items())
-            yield f"without {bench.split.fit_name(part.pair.fit)}: {told or 'the settings as they stand'}"
+        settings = bench.chosen_settings(part)
+        told = ", ".join(f"{key} {value}" for key, value in settings.items())
+        yield f"without {bench.split.fit_name(part.pair.fit)}: {told or 'the settings as they stand'}"
 
 
 def _answers(bench: Bench, parts: Sequence[ComparedPart]) -> dict[str, Answers]:

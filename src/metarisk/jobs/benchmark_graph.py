@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from metarisk.files import written
-from metarisk.jobs.compared_parts import CHOICE, Bench, ComparedPart, Pair, read_part
+from metarisk.jobs.compared_parts import Bench, ComparedPart, Pair, read_part
 from metarisk.jobs.comparison_heading import what_it_rests_on
-from metarisk.jobs.part_workers import OnProgress, Work, fit_all, parts_folder
+from metarisk.jobs.part_workers import OnProgress, fit_benchmark
 from metarisk.jobs.train import write_figures
 
 if TYPE_CHECKING:
@@ -88,12 +88,7 @@ def benchmark_graph(
     from metarisk.train.graph_worth import graph_figures, graph_verdicts
 
     started = time.perf_counter()
-    on_progress("reading", 0, 1)
-    bench = Bench.open(config, data_root)
-    on_progress("reading", 1, 1)
-    pairs = list(_pairs(bench))
-    every = fit_all(Work(bench, (config, data_root), parts_folder(out), workers), pairs, on_progress)
-    parts = [part for part in every if part.pair.model != CHOICE]
+    bench, parts, _ = fit_benchmark((config, data_root), out, workers, _pairs, on_progress)
     on_progress("resampling patients", 0, 1)
     figures = graph_figures(_answers(bench, parts), bench.cohort, bench.split, bench.experiment.evaluation)
     on_progress("resampling patients", 1, 1)
@@ -102,7 +97,7 @@ def benchmark_graph(
     heading = what_it_rests_on(bench, command, parts, wall) | MEANINGS
     write_figures(figures, out / TABLE, heading, numbers="%.4g")
     _draw(figures, out / FIGURE)
-    return GraphResult(figures, graph_verdicts(figures), out / TABLE, out / FIGURE, tuple(parts), wall)
+    return GraphResult(figures, graph_verdicts(figures), out / TABLE, out / FIGURE, parts, wall)
 
 
 def _pairs(bench: Bench) -> Iterator[Pair]:

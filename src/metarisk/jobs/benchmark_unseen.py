@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from metarisk.config.benchmark import PanelStep, UnseenSection
-from metarisk.jobs.compared_parts import CHOICE, Bench, ComparedPart, Pair, read_part
+from metarisk.jobs.compared_parts import Bench, ComparedPart, Pair, read_part
 from metarisk.jobs.comparison_heading import what_it_rests_on
-from metarisk.jobs.part_workers import OnProgress, Work, fit_all, parts_folder
+from metarisk.jobs.part_workers import OnProgress, fit_benchmark
 from metarisk.jobs.train import write_figures
 
 if TYPE_CHECKING:
@@ -90,12 +90,7 @@ def benchmark_unseen(
     from metarisk.train.unseen_worth import unseen_figures, unseen_verdicts
 
     started = time.perf_counter()
-    on_progress("reading", 0, 1)
-    bench = Bench.open(config, data_root)
-    on_progress("reading", 1, 1)
-    pairs = list(_pairs(bench))
-    every = fit_all(Work(bench, (config, data_root), parts_folder(out), workers), pairs, on_progress)
-    parts = [part for part in every if part.pair.model != CHOICE]
+    bench, parts, _ = fit_benchmark((config, data_root), out, workers, _pairs, on_progress)
     on_progress("resampling patients", 0, 1)
     answers = {name: _answers(bench, group) for name, group in _by_hiding(parts).items()}
     figures = unseen_figures(answers, bench.cohort, bench.split, bench.experiment.evaluation)
@@ -104,7 +99,7 @@ def benchmark_unseen(
     command = f"metarisk benchmark unseen {config.name} --out {out.name} --workers {workers}"
     heading = what_it_rests_on(bench, command, parts, wall) | MEANINGS
     write_figures(figures, out / TABLE, heading, numbers="%.4g")
-    return UnseenResult(figures, unseen_verdicts(figures), out / TABLE, tuple(parts), wall)
+    return UnseenResult(figures, unseen_verdicts(figures), out / TABLE, parts, wall)
 
 
 def _pairs(bench: Bench) -> Iterator[Pair]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -37,6 +37,59 @@ class Work(NamedTuple):
     source: tuple[Path, Path | None]
     folder: Path
     workers: int
+
+
+class Fits(NamedTuple):
+    """What a benchmark rests on.
+
+    Attributes
+    ----------
+    bench
+        The experiment.
+    parts
+        Answers of every pair, in order.
+    choices
+        Which settings their fits chose, if they choose.
+    """
+
+    bench: Bench
+    parts: tuple[ComparedPart, ...]
+    choices: tuple[ComparedPart, ...]
+
+
+def fit_benchmark(
+    source: tuple[Path, Path | None],
+    out: Path,
+    workers: int,
+    pairs_of: Callable[[Bench], Iterable[Pair]],
+    on_progress: OnProgress,
+) -> Fits:
+    """Read an experiment and fit its pairs; what stands in ``out`` is not fitted again.
+
+    Parameters
+    ----------
+    source
+        Configuration, and the data root in place of its own.
+    out
+        Folder of the result.
+    workers
+        Processes, one thread each.
+    pairs_of
+        Which pairs to fit.
+    on_progress
+        Told what is done, how many, and of how many.
+
+    Raises
+    ------
+    MetariskError
+        If the configuration, the study or the folder cannot be used, or a fit is refused.
+    """
+    on_progress("reading", 0, 1)
+    bench = Bench.open(*source)
+    on_progress("reading", 1, 1)
+    every = fit_all(Work(bench, source, parts_folder(out), workers), list(pairs_of(bench)), on_progress)
+    choices = tuple(part for part in every if part.pair.model == CHOICE)
+    return Fits(bench, tuple(part for part in every if part.pair.model != CHOICE), choices)
 
 
 def fit_all(work: Work, pairs: Sequence[Pair], on_progress: OnProgress) -> list[ComparedPart]:
