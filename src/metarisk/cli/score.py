@@ -10,7 +10,7 @@ import typer
 from metarisk.cli.options import DataRoot, Input, Model, Overwrite, TrackingUri
 
 if TYPE_CHECKING:
-    from metarisk.score.ray_engine import RayPlan
+    from metarisk.score.ray_connection import RayPlan
 
 SOME_SET_ASIDE = 1
 
@@ -87,6 +87,6 @@ def score(  # noqa: PLR0913, PLR0917  (an option each)
 def _plan(engine: str, workers: int | None, address: str | None) -> RayPlan | None:
     if engine != "ray":
         return None
-    from metarisk.score.ray_engine import RayPlan
+    from metarisk.score.ray_connection import RayPlan
 
     return RayPlan(workers, address)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metarisk.score import ScoreReport
-    from metarisk.score.ray_engine import RayPlan
+    from metarisk.score.ray_connection import RayPlan
 
 
 OnProgress = Callable[[str, int, int], None]
