@@ -148,6 +148,7 @@ def _load_ray(plan: RayPlan) -> Any:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # its default, 15, starves workers on a busy machine
     if plan.address is None and "ray" not in sys.modules:
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # its name apart: nodes are on the loopback
         if "RAY_AUTH_MODE" not in os.environ:
