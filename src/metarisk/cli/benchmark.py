@@ -73,6 +73,9 @@ def score(  # noqa: PLR0913, PLR0917  (an option each)
     ] = None,
     genes: Annotated[int, typer.Option(min=1, help="Genes of each assay in a row.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds write equal values.")] = 0,
+    workers: Annotated[
+        list[int] | None, typer.Option(min=0, help="Of Ray, 0 for none; repeat it for several numbers.")
+    ] = None,
     tracking_uri: TrackingUri = None,
     out: Out = Path("metarisk-benchmark-score"),
     overwrite: Overwrite = False,
@@ -92,6 +95,7 @@ def score(  # noqa: PLR0913, PLR0917  (an option each)
             genes,
             seed,
             out,
+            workers=workers or [0],
             tracking_uri=tracking_uri,
             overwrite=overwrite,
             on_progress=on_progress,

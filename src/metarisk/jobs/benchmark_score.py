@@ -33,20 +33,24 @@ class Leg(NamedTuple):
     ----------
     samples, genes
         Rows, and genes of each assay in each of them.
+    workers
+        Of Ray; 0 if the process itself scored.
     table_mb
         The table's file, 1e6 bytes.
     first_s
-        From the start of the job to the first part of scores, the model's reading included; imports are not.
+        From the start of the job to the first part of scores, the model's reading and Ray's start included;
+        imports are not.
     seconds, cpu_seconds
-        Of the job.
+        Of the job; Ray's workers are not in the second.
     per_s, per_cpu_s
-        Samples a second, on the wall and of one thread.
+        Samples a second, on the wall and of one thread; the second is NaN with Ray.
     peak_mib
-        Most memory of its process.
+        Most memory of its process, Ray's workers not included.
     """
 
     samples: int
     genes: int
+    workers: int
     table_mb: float
     first_s: float
     seconds: float
@@ -70,6 +74,7 @@ def benchmark_score(  # noqa: PLR0913  (an option each)
     seed: int,
     out: Path,
     *,
+    workers: Sequence[int] = (0,),
     tracking_uri: str | None = None,
     overwrite: bool = False,
     on_progress: OnProgress = lambda what, done, of: None,
@@ -88,6 +93,8 @@ def benchmark_score(  # noqa: PLR0913  (an option each)
         Of the values.
     out
         Folder to make; room for the longest table and its scores is needed beside it.
+    workers
+        Numbers of Ray's workers that each table is scored with; 0 is without Ray.
     tracking_uri
         Registry of a ``models:/`` name.
     overwrite
@@ -101,6 +108,8 @@ def benchmark_score(  # noqa: PLR0913  (an option each)
         If the model cannot be opened.
     OutputError
         If ``out`` is taken or cannot be written.
+    ResourceError
+        If Ray is asked for and is not installed or does not start.
     """
     from metarisk.jobs.opening import open_model
 
@@ -110,34 +119,51 @@ def benchmark_score(  # noqa: PLR0913  (an option each)
         for size in samples:
             table = draft / SAMPLES
             write_table(bundle, size, genes, seed, table)
-            done = in_own_process(
-                score,
-                model,
-                table,
-                draft / SCORES,
-                tracking_uri,
-                on_progress=on_progress,
-                stage=f"{size} samples",
-            )
-            legs.append(_leg(size, genes, table, done.result, done.peak_mib))
-            shutil.rmtree(draft / SCORES)
+            for count in workers:
+                done = in_own_process(
+                    score,
+                    model,
+                    table,
+                    draft / SCORES,
+                    tracking_uri,
+                    count,
+                    on_progress=on_progress,
+                    stage=f"{size} samples, {f'{count} workers of Ray' if count else 'one process'}",
+                )
+                legs.append(_leg(size, genes, count, table, done.result, done.peak_mib))
+                shutil.rmtree(draft / SCORES)
             table.unlink()
-        options = " ".join(f"--samples {size}" for size in samples)
+        options = " ".join(
+            [*(f"--samples {size}" for size in samples), *(f"--workers {count}" for count in workers)]
+        )
         command = f"metarisk benchmark score MODEL {options} --genes {genes} --seed {seed} --out {out.name}"
         (draft / TABLE).write_text(as_table(Leg._fields, legs, command), encoding="utf-8")
     return tuple(legs)
 
 
-def _leg(size: int, genes: int, table: Path, scored: Scored, peak_mib: float) -> Leg:
+def _leg(size: int, genes: int, workers: int, table: Path, scored: Scored, peak_mib: float) -> Leg:
     seconds, cpu = scored.watch.seconds, scored.watch.cpu_seconds
-    megabytes = table.stat().st_size / 1e6
-    return Leg(size, genes, megabytes, scored.first_s, seconds, cpu, size / seconds, size / cpu, peak_mib)
+    return Leg(
+        size,
+        genes,
+        workers,
+        table_mb=table.stat().st_size / 1e6,
+        first_s=scored.first_s,
+        seconds=seconds,
+        cpu_seconds=cpu,
+        per_s=size / seconds,
+        per_cpu_s=np.nan if workers else size / cpu,
+        peak_mib=peak_mib,
+    )
 
 
-def score(model: str, table: Path, out: Path, tracking_uri: str | None, *, tell: Tell) -> Scored:
+def score(
+    model: str, table: Path, out: Path, tracking_uri: str | None, workers: int, *, tell: Tell
+) -> Scored:
     """Score a table as the command does."""
     import metarisk.models.scoring  # noqa: F401  (imports are not the job's)
     from metarisk.jobs.score import score as run
+    from metarisk.score.ray_connection import RayPlan
 
     watch, started, first = Stopwatch(), time.perf_counter(), [0.0]
 
@@ -147,7 +173,8 @@ def score(model: str, table: Path, out: Path, tracking_uri: str | None, *, tell:
             tell(done, of)
 
     with watch.running():
-        run(model, table, out, tracking_uri=tracking_uri, progress=progress)
+        plan = RayPlan(workers) if workers else None
+        run(model, table, out, tracking_uri=tracking_uri, ray=plan, progress=progress)
     return Scored(first[0], watch)
 
 
