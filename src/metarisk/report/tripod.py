@@ -92,11 +92,9 @@ def _objectives(told: Told) -> str:
 def _sources(told: Told) -> str:
     of = told.model.provenance
     return (
-        f"Judged: {told.name} (content SHA-256 {told.heading.get('cohort_sha256', 'not stated')}). "
-        "Trained on: "
-        f"{of.get('study', 'not stated')}, licence {of.get('licence', 'not stated')}. How "
-        "representative they are: "
-        "to be written by the authors."
+        f"Judged: {told.name} (content SHA-256 {told.heading.get('cohort_sha256', 'not stated')}). Trained "
+        f"on: {of.get('study', 'not stated')}, licence {of.get('licence', 'not stated')}. How "
+        "representative they are: to be written by the authors."
     )
 
 
@@ -107,24 +105,22 @@ def _eligibility(told: Told) -> str:
     measured = f", measured by {', '.join(cohort.measured)}" if cohort.measured else ""
     return (
         f"The software kept: {kept or 'every sample'}{measured}{one}. The study's own criteria: to be "
-        "written by "
-        "the authors."
+        "written by the authors."
     )
 
 
 def _preparation(told: Told) -> str:
     return (
-        f"{methods(told)[2]} Transforms (scales, levels, bins) come from the training patients alone "
-        "and travel "
-        "in the bundle."
+        f"{methods(told)[2]} Transforms (scales, levels, bins) come from the training patients alone and "
+        "travel in the bundle."
     )
 
 
 def _outcomes(told: Told) -> str:
     horizons = ", ".join(f"{days:g}" for days in told.model.experiment.tasks.horizons_days)
     return (
-        f"{_asked(told)}; dated outcomes at {horizons} days. How each was ascertained: to be written "
-        "by the authors."
+        f"{_asked(told)}; dated outcomes at {horizons} days. How each was ascertained: to be written by the "
+        "authors."
     )
 
 
@@ -147,9 +143,9 @@ def _handled(told: Told) -> str:
     features = told.model.experiment.features
     return (
         f"Clinical numbers by {told.model.experiment.network.number_embedding} embedding in "
-        f"{features.numeric_bins} bins; categories of fewer than {features.min_category_count} "
-        "training samples "
-        f"joined; channels altered in fewer than {features.min_alterations} left out of the direct path."
+        f"{features.numeric_bins} bins; categories of fewer than {features.min_category_count} training "
+        f"samples joined; channels altered in fewer than {features.min_alterations} left out of the direct "
+        "path."
     )
 
 
@@ -160,8 +156,8 @@ def _model(told: Told) -> str:
 def _heterogeneity(told: Told) -> str:
     within = told.model.experiment.evaluation.within.replace("_", " ")
     return (
-        f"Figures are also given within {within}, and in each subgroup with ten events and non-events "
-        "or more."
+        f"Figures are also given within {within}, and in each subgroup with ten events and non-events or "
+        "more."
     )
 
 
@@ -199,9 +195,8 @@ def _fairness(told: Told) -> str:
 def _output(told: Told) -> str:
     level = told.model.experiment.calibration.level
     return (
-        "A calibrated probability a question with a 95 % interval and a conformal set at level "
-        f"{level:g}. No "
-        "threshold is built in; decision curves show what each would gain."
+        f"A calibrated probability a question with a 95 % interval and a conformal set at level {level:g}. "
+        "No threshold is built in; decision curves show what each would gain."
     )
 
 
@@ -212,15 +207,15 @@ def _differences(told: Told) -> str:
         return "The bundle tells nothing of its training patients."
     moved = [check.name for check in told.audit.checks if check.verdict in ("look", "alarm")]
     return (
-        f"Drift audit: {told.audit.verdict}; moved: {', '.join(moved) or 'nothing'}. The page has "
-        "each comparison."
+        f"Drift audit: {told.audit.verdict}; moved: {', '.join(moved) or 'nothing'}. The page has each "
+        "comparison."
     )
 
 
 def _sharing(told: Told) -> str:
     return (
-        f"Training data under: {told.model.provenance.get('licence', 'not stated')}. Access: to be "
-        "written by the authors."
+        f"Training data under: {told.model.provenance.get('licence', 'not stated')}. Access: to be written "
+        "by the authors."
     )
 
 
@@ -245,14 +240,18 @@ def _participants(told: Told) -> str:
 
 
 def _per_analysis(told: Told) -> str:
-    return f"Samples / events a question: {_counts(told)}."
+    learned = told.model.provenance.get("training_patients", "not stated")
+    return (
+        f"Development, with its inner folds for tuning and calibration: {learned} patients. Evaluation, "
+        f"samples / events a question: {_counts(told)}."
+    )
 
 
 def _specification(told: Told) -> str:
     return (
-        "The whole model is the bundle: weights, transform, topology, calibration and conformal "
-        "tables under a "
-        f"manifest of SHA-256 ({told.model.sha256 or 'of this run'}); it scores without the training code."
+        "The whole model is the bundle: weights, transform, topology, calibration and conformal tables "
+        f"under a manifest of SHA-256 ({told.model.sha256 or 'of this run'}); it scores without the "
+        "training code."
     )
 
 
@@ -286,8 +285,7 @@ def _poor_input(told: Told) -> str:
     here = "" if held is None else f" Withheld here: {held:,} answers."
     return (
         "Missing assays and unknown columns are read as missing and widen the interval; input unlike "
-        "training is "
-        f"flagged, and answers that the model has no right to give are withheld.{here}"
+        f"training is flagged, and answers that the model has no right to give are withheld.{here}"
     )
 
 

@@ -45,11 +45,10 @@ GROUP_COLOURS = {1: (0,), 2: (0, 1), 3: (0, 2, 1), 4: (0, 2, 4, 1)}
 def incidence_section(told: Told) -> Markup:
     """Observed incidence in groups by predicted risk, with numbers at risk."""
     lead = (
-        "Patients in groups of equal size by the risk they were told, the lowest first, and what "
-        "then happened "
-        "to them. Curves that stand apart and in order say that the risk means something. Bands: "
-        "pointwise 95 % "
-        "intervals, resampled by patient; a curve ends where fewer than five are still followed."
+        "Patients in groups of equal size by the risk they were told, the lowest first, and what then "
+        "happened to them. Curves that stand apart and in order say that the risk means something. Bands: "
+        "pointwise 95 % intervals, resampled by patient; a curve ends where fewer than five are still "
+        "followed."
     )
     drawn = [_incidence(part) for _, part in _by_question(told.curves.incidence)]
     none = "No dated endpoint of the model has 20 samples with follow-up here."
@@ -95,10 +94,9 @@ def _at_risk(rows: pd.DataFrame, day: float) -> str:
 def ranking_section(told: Told) -> Markup:
     """Receiver operating and precision-recall curves."""
     lead = (
-        "How many patients with the event are found (sensitivity) at the price of how many false "
-        "alarms; and how "
-        "many of those found have it (precision). Bands: pointwise 95 % intervals of ours. Dashed: chance. "
-        "Questions with fewer than ten events or non-events have no curve."
+        "How many patients with the event are found (sensitivity) at the price of how many false alarms; "
+        "and how many of those found have it (precision). Bands: pointwise 95 % intervals of ours. Dashed: "
+        "chance. Questions with fewer than ten events or non-events have no curve."
     )
     parts = [part for _, part in _by_question(told.curves.ranking)]
     if not parts:
@@ -137,10 +135,9 @@ def _ranking(part: pd.DataFrame, curve: str) -> Markup:
 def calibration_section(told: Told) -> Markup:
     """Told beside observed."""
     lead = (
-        "Patients in bins of equal count by the probability they were told, and the share that had "
-        "the event, "
-        "with Wilson 95 % intervals; on the dashed line both agree. Grey bars: how many were told which "
-        "probability."
+        "Patients in bins of equal count by the probability they were told, and the share that had the "
+        "event, with Wilson 95 % intervals; on the dashed line both agree. Grey bars: how many were told "
+        "which probability."
     )
     drawn = [_calibration(part) for _, part in _by_question(told.curves.calibration)]
     return _charts("calibration", "Calibration", lead, drawn, FEW)
@@ -176,10 +173,9 @@ def _calibration(part: pd.DataFrame) -> Markup:
 def decisions_section(told: Told) -> Markup:
     """What acting on the answers would gain."""
     lead = (
-        "Net benefit of acting on those whose risk is above a threshold, in true positives a sample (Vickers "
-        "and Elkin 2006). Above both acting on everybody (dashed grey) and on nobody (zero) the "
-        "model is worth "
-        "acting on; the threshold is what one would accept. Band: 95 % interval of ours."
+        "Net benefit of acting on those whose risk is above a threshold, in true positives a sample "
+        "(Vickers and Elkin 2006). Above both acting on everybody (dashed grey) and on nobody (zero) the "
+        "model is worth acting on; the threshold is what one would accept. Band: 95 % interval of ours."
     )
     rows = told.decisions
     rows = rows[(rows["metric"] == NET_BENEFIT) & rows["over"].isin([MACRO, EACH])]
@@ -231,9 +227,8 @@ def _everybody(frame: Frame, mine: pd.DataFrame) -> Markup:
 def learning_section(told: Told) -> Markup:
     """Losses epoch by epoch, a line a member."""
     lead = (
-        "Loss on the fold that a member did not learn from, in nats a sample, a line a member; the "
-        "dot is the "
-        "epoch whose weights it keeps."
+        "Loss on the fold that a member did not learn from, in nats a sample, a line a member; the dot is "
+        "the epoch whose weights it keeps."
     )
     drawn = [_learning(model, epochs) for model, epochs in told.learning.items() if epochs]
     return _charts("learning", "Learning curves", lead, drawn, "No network was fitted in this process.")

@@ -49,11 +49,9 @@ RATIO_SHADES = (
 def subgroups_section(told: Told) -> Markup:
     """A row a question and group, with its interval drawn."""
     lead = (
-        f"Our figures in each group that has {TOO_FEW} events and {TOO_FEW} non-events or more. "
-        "Groups were not "
-        "chosen for their figures; of many, the lowest is low by chance too. Observed minus told "
-        "above 0: the "
-        "risk of the group is told too low."
+        f"Our figures in each group that has {TOO_FEW} events and {TOO_FEW} non-events or more. Groups were "
+        "not chosen for their figures; of many, the lowest is low by chance too. Observed minus told above "
+        "0: the risk of the group is told too low."
     )
     mine = told.subgroups[(told.subgroups["model"] == OURS) & (told.subgroups["kind"] == GROUP)]
     small = told.subgroups[(told.subgroups["model"] == OURS) & (told.subgroups["kind"] == SMALL)]
@@ -110,9 +108,8 @@ def map_section(told: Told) -> Markup:
         none = "The cohort has one cancer type, or does not name it."
         return section("map", "Organs by cancer type", element("p", none))
     lead = (
-        "Each cell is one question in one cancer type, under its figure samples / events. Cells with "
-        "fewer than "
-        f"{TOO_FEW} events or {TOO_FEW} non-events are withheld."
+        "Each cell is one question in one cancer type, under its figure samples / events. Cells with fewer "
+        f"than {TOO_FEW} events or {TOO_FEW} non-events are withheld."
     )
     sizes = mine.groupby("group")["n"].sum().sort_values(ascending=False, kind="stable")
     types = [str(name) for name in sizes.index[:TYPES_SHOWN]]

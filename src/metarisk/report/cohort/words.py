@@ -43,11 +43,9 @@ def _model(told: Told) -> str:
         f"ensemble of {network}, {model.weights:,} weights in all. It was trained on {learned} of "
         f"{model.provenance.get('study', 'a study that is not named')} with seed {settings.seed}, in "
         f"{settings.training.folds} patient-level folds, each left out once for early stopping and for the "
-        f"calibration of probabilities ({settings.calibration.method}); weights carry Gaussian priors "
-        "of width "
-        f"{settings.training.graph_prior:g} (graph) and {settings.training.direct_prior:g} (direct "
-        "path). It may "
-        f"read {_listed(settings.features.assays)}, and of the clinic "
+        f"calibration of probabilities ({settings.calibration.method}); weights carry Gaussian priors of "
+        f"width {settings.training.graph_prior:g} (graph) and {settings.training.direct_prior:g} (direct "
+        f"path). It may read {_listed(settings.features.assays)}, and of the clinic "
         f"{_listed((*settings.features.numeric, *settings.features.categorical))}."
     )
 
@@ -83,30 +81,27 @@ def _missing(told: Told) -> str:
         f"Unknown of the clinic: {', '.join(partly)}." if partly else "No clinical column is partly unknown."
     )
     return (
-        f"Measured: {assays or 'no assay'}. {unknown} Nothing was imputed: the model reads what was measured "
-        "and has learned with assays dropped at random; patients without an outcome are left out of "
-        "its figures."
+        f"Measured: {assays or 'no assay'}. {unknown} Nothing was imputed: the model reads what was "
+        "measured and has learned with assays dropped at random; patients without an outcome are left out "
+        "of its figures."
     )
 
 
 def _figures(told: Told) -> str:
     section = told.model.experiment.evaluation
     dated = (
-        " Dated outcomes are judged at each horizon with inverse probability of censoring weights; "
-        "death competes "
-        "with them."
+        " Dated outcomes are judged at each horizon with inverse probability of censoring weights; death "
+        "competes with them."
         if told.figures["horizon_days"].notna().any()
         else ""
     )
     others = [str(name) for name in told.figures["model"].unique() if name != OURS and " - " not in str(name)]
     beside = f" Beside it stand {_listed(others)}, on the same patients." if others else ""
     return (
-        f"Intervals are 95 % percentiles of {section.bootstrap:,} resamples of the patients, seed 0."
-        f"{dated}{beside} Figures within "
-        f"{section.within.replace('_', ' ')} average over strata with {section.within_min_events} events and "
-        f"non-events or more. {_versus(told)}No threshold was chosen on these patients, and no figure "
-        "was used "
-        "to change the model."
+        f"Intervals are 95 % percentiles of {section.bootstrap:,} resamples of the patients, seed "
+        f"0.{dated}{beside} Figures within {section.within.replace('_', ' ')} average over strata with "
+        f"{section.within_min_events} events and non-events or more. {_versus(told)}No threshold was chosen "
+        "on these patients, and no figure was used to change the model."
     )
 
 

@@ -57,8 +57,8 @@ def _bars(table: pd.DataFrame, kind: str, folder: Path) -> Drawn:
     caption = (
         f"Largest {told} of each answer: mean size of what each adds to the log odds, against the average "
         f"training patient. * is p < {LEVEL} for all parts of the answer together (outcomes permuted within "
-        "cancer type); hatched bars are unstable: the members disagree on the sign. What matters to a model "
-        "is not thereby a cause."
+        "cancer type); hatched bars are unstable: the members disagree on the sign. What matters to a "
+        "model is not thereby a cause."
     )
     with sheet(5.2 * columns, 0.7 + 0.2 + rows * (0.62 + 0.2 * (BARS + 1))) as figure:
         grid = panels(figure, rows, columns)
@@ -131,8 +131,8 @@ def _network(tables: Mapping[str, pd.DataFrame], answer: str, folder: Path) -> D
     told = "; ".join(str(name) for name in chosen["name"].head(5))
     caption = (
         f"{title} to the log odds of {answer.replace('@', ' by day ')}; an arrow raises its target, a bar "
-        f"lowers it. Colour: mean share of a gene, its sign turned where it is below the training mean. "
-        f"The first are {told}."
+        "lowers it. Colour: mean share of a gene, its sign turned where it is below the training mean. The "
+        f"first are {told}."
     )
     return Drawn(file, caption)
 
