@@ -76,6 +76,13 @@ def test_ray_writes_the_bytes_of_this_process(
     assert bytes_of(tmp_path / "out") == bytes_of(undisturbed)
 
 
+def test_workers_are_not_starved_on_a_busy_machine(engine: Engine, samples: Cohort) -> None:
+    """Ray's default gives way to all else that runs: measured, nine times slower beside two processes."""
+    list(engine([samples]))
+    priorities = {os.getpriority(os.PRIO_PROCESS, worker) for worker in workers_of_ray()}
+    assert priorities == {os.getpriority(os.PRIO_PROCESS, os.getpid())}
+
+
 def test_workers_killed_again_and_again_are_replaced_and_nothing_is_lost_or_twice(
     engine: Engine, bundle: ModelBundle, samples: Cohort, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -127,14 +134,6 @@ def test_ray_listens_on_the_loopback_only_and_reports_to_nobody(engine: Engine) 
     assert stat.S_IMODE(folder.parents[1].stat().st_mode) == 0o700
     raylet = next(p for p in ours if b"raylet" in (Path("/proc") / str(p) / "cmdline").read_bytes())
     assert b"RAY_USAGE_STATS_ENABLED=0" in (Path("/proc") / str(raylet) / "environ").read_bytes().split(b"\0")
-
-
-def test_workers_are_not_starved_on_a_busy_machine(engine: Engine) -> None:
-    """Ray's default gives way to whatever else runs: measured, nine times slower beside two busy processes."""
-    assert workers_of_ray()
-    assert {os.getpriority(os.PRIO_PROCESS, worker) for worker in workers_of_ray()} == {
-        os.getpriority(os.PRIO_PROCESS, os.getpid())
-    }
 
 
 def descendants() -> set[int]:
