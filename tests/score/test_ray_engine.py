@@ -50,14 +50,12 @@ def engine(bundle: ModelBundle) -> Iterator[Engine]:
 
 
 def workers_of_ray() -> list[int]:
-    """Processes that hold an actor of ours."""
+    """Processes of ours that hold an actor."""
     found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if (folder / "cmdline").read_bytes().startswith(b"ray::_Scorer"):
-                found.append(int(folder.name))
-        except OSError:
-            continue
+    for process in descendants():
+        with suppress(OSError):
+            if Path(f"/proc/{process}/cmdline").read_bytes().startswith(b"ray::_Scorer"):
+                found.append(process)
     return found
 
 
