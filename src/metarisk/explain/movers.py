@@ -79,8 +79,9 @@ class Movers(NamedTuple):
 
     @property
     def tables(self) -> Mapping[str, pd.DataFrame]:
-        """Name of a file -> table."""
-        return {f"moves_{name}": getattr(self, name) for name in ("answers", "circuits", "edges", "genes")}
+        """Name of a file -> table, of those that have rows."""
+        tables = {name: getattr(self, name) for name in ("answers", "circuits", "edges", "genes")}
+        return {f"moves_{name}": table for name, table in tables.items() if len(table)}
 
 
 def nothing_told(patients: int, note: str) -> Movers:
