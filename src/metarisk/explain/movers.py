@@ -30,10 +30,12 @@ WORK = 32_000_000  # shares that are integrated: seconds on one core
 CIRCUITS, EDGES = 20, 25  # kept of an answer, the largest
 
 NO_GRAPH = (
-    "The model has no graph path: its answers come from the tables of genes and clinic that it reads directly, "
-    "and no circuit moves them."
+    "The model has no graph path: its answers come from the tables of genes and clinic that it reads "
+    "directly, and no circuit moves them."
 )
-NOT_MEASURED = "None of the gene assays that the model's graph reads was measured here: nothing came through the circuits."
+NOT_MEASURED = (
+    "None of the gene assays that the model reads was measured here: nothing came through the circuits."
+)
 TOO_FEW = f"The model answers fewer than {FEWEST} patients here: nothing is told of so few."
 NO_EDGES = "No gene enters the graph of this model, or it has no edges: there is no network to draw."
 TOO_LARGE = (
@@ -43,7 +45,7 @@ TOO_LARGE = (
 
 
 class Movers(NamedTuple):
-    """What moves the answers, as tables without a patient's row; log odds against the average training patient.
+    """What moves the answers, without a patient's row; log odds against the average training patient.
 
     Attributes
     ----------
@@ -52,18 +54,18 @@ class Movers(NamedTuple):
     notes
         Sentences on what is not told, and why.
     answers
-        One row an answer: ``answer``, ``graph_share`` (mean share of what moved it that came through the graph,
-        0 .. 1), ``direct_size`` (mean size of what came past it), ``edges_size`` (sum of mean sizes over all
-        edges) and ``gap`` (mean of what the edges' shares leave unexplained, relative to the answer's distance).
+        One row an answer: ``answer``, ``graph_share`` (mean share of what moved it that came through the
+        graph, 0 .. 1), ``direct_size`` (mean size of what came past it), ``edges_size`` (sum of mean sizes
+        over all edges) and ``gap`` (mean of what the edges leave unexplained, relative to the distance).
     circuits
-        The largest of each answer: ``answer, rank, circuit, title, mean_size, part`` (of the sum of mean sizes
-        over all circuits and the direct path), ``direction`` (correlation over patients between what the
-        circuit adds and how active it is, see `activities`; above 0 more activity raises the answer) and
+        The largest of each answer: ``answer, rank, circuit, title, mean_size``, ``part`` (of the sum of mean
+        sizes over all circuits and the direct path), ``direction`` (correlation over patients between what
+        the circuit adds and how active it is, see `activities`; above 0 more activity raises the answer) and
         ``sign_agreement`` (share of members that agree on the sign, larger shares counting for more).
     edges
-        ``answer, rank, source, target, sign`` (1 raises, -1 lowers, 0 not known), ``relation, circuit, title``
-        (of the circuits that hold both ends the one that moves the answer most; empty where none does),
-        ``mean_size, mean_share, sign_agreement``.
+        ``answer, rank, source, target, sign`` (1 raises, -1 lowers, 0 not known), ``relation``, ``circuit,
+        title`` (of the circuits that hold both ends the one that moves the answer most; empty where none
+        does), ``mean_size, mean_share, sign_agreement``.
     genes
         Ends of these edges: ``answer, gene, mean_size, raised`` (what the gene adds where it is above the
         training mean or altered; below 0 it lowers the answer), ``sign_agreement``.
@@ -184,7 +186,7 @@ def activities(subject: Subject, batch: Batch) -> DoubleArray:
 
 
 def _correlation(added: FloatArray, active: DoubleArray) -> DoubleArray:
-    """Over patients, of what each circuit adds (Q, N, P) with its activity (N, P); 0 where one is constant."""
+    """Over patients, of what circuits add (Q, N, P) with their activity (N, P); 0 where one is constant."""
     x = active - active.mean(axis=0)
     y = added.astype(np.float64)
     y -= y.mean(axis=1, keepdims=True)

@@ -75,7 +75,8 @@ def write_report(of: Judgements, folder: Path) -> Path:
 
     Beside it: ``report.json``; ``incidence.tsv``, ``ranking.tsv`` and ``calibration.tsv`` with the points of
     its charts; ``moves_answers.tsv``, ``moves_circuits.tsv``, ``moves_edges.tsv`` and ``moves_genes.tsv`` as
-    `metarisk.explain.movers.Movers` has them, without a table where nothing is told; ``tripod.tsv`` and ``tripod.md``; ``model_card.md``; ``audit.tsv`` of an evaluation.
+    `metarisk.explain.movers.Movers` has them, without those of which nothing is told; ``tripod.tsv`` and
+    ``tripod.md``; ``model_card.md``; ``audit.tsv`` of an evaluation.
 
     Raises
     ------

@@ -24,10 +24,11 @@ CLEAR = 0.3  # correlation of a circuit's activity with what it adds, from which
 TIMES = "\u00d7"
 REWIRED = "rewired"
 NOT_BIOLOGY = (
-    "These are the model's reasons, not biology: a part that moves an answer is not thereby a cause, a target "
-    "or a biomarker, and on the real cohorts that metarisk was tried on a graph whose edges were dealt anew "
-    "answered as well."
+    "These are the model's reasons, not biology: what moves an answer is not thereby a cause, a target or a "
+    "biomarker, and on the real cohorts that metarisk was tried on, a graph with permuted edges answered as "
+    "well."
 )
+FEW_MOVED = "No edge moved enough patients' answers by more than rounding to be drawn."
 VERBS = {1: "raises", -1: "lowers", 0: "acts on"}
 LEGEND = (
     ("raises", "more of the gene raises the answer"),
@@ -40,9 +41,9 @@ LEGEND = (
 COLUMNS = (
     Column("Circuit"),
     Column(
-        "Moves the odds by",
-        told="Mean factor, up or down, against the average training patient. To the right: the more active the "
-        "circuit, the higher the answer; to the left: the lower; hollow: the members disagree",
+        "Moves odds by",
+        told="Mean factor, up or down, against the average training patient. Hollow bars: the members "
+        "disagree on the sign, or the circuit's activity does not tell the direction",
     ),
     Column("Agree", True, "Share of the ensemble's members that agree on the sign, patient by patient"),
     Column(
@@ -72,14 +73,15 @@ def moves_section(told: Told) -> Markup:
 
 def _lead(movers: Movers) -> str:
     drawn = (
-        f" The network is drawn from {movers.apart} of them: the {EDGES} edges that move an answer most, wider the "
-        "more they do, and their genes, larger the more what was measured of them does."
+        f" The network is drawn from {movers.apart} of them: the {EDGES} edges that move an answer most, "
+        "wider the more they do, and their genes, larger the more what was measured of them does."
         if movers.apart
         else ""
     )
     return (
-        f"Means over {movers.patients} patients drawn by chance, against the average training patient. A "
-        f"circuit's direction is that of its activity, read from its genes and signs.{drawn}"
+        f"Means over {movers.patients} patients drawn by chance, against the average training patient. A bar "
+        "to the right: the more active the circuit, read from its genes and their signs, the higher the "
+        f"answer; to the left: the lower.{drawn}"
     )
 
 
@@ -112,15 +114,16 @@ def _chooser(asked: Sequence[tuple[str, str]], panels: Sequence[Markup]) -> Mark
 
 
 def _panel(movers: Movers, answer: str, question: str) -> Markup:
-    of = {name: rows[rows["answer"] == answer] for name, rows in movers.tables.items() if len(rows)}
-    whole = of["moves_answers"].iloc[0]
-    listed = table(
-        _through(whole), COLUMNS, _rows(of["moves_circuits"], float(whole["direct_size"])), look="plain"
-    )
-    drawn = _drawn(of, question) if len(of.get("moves_edges", ())) else ""
-    return join(
-        (element("h3", question), element("div", listed, drawn, class_="moved" if drawn else "moved alone"))
-    )
+    of = {name: rows[rows["answer"] == answer] for name, rows in movers.tables.items()}
+    heading, whole = element("h3", question), of["moves_answers"].iloc[0]
+    if of["moves_circuits"].empty:
+        return join((heading, element("p", "No circuit moved this answer by more than rounding.")))
+    rows = _rows(of["moves_circuits"], float(whole["direct_size"]))
+    listed = table(_through(whole), COLUMNS, rows, look="plain")
+    if "moves_edges" not in of or of["moves_edges"].empty:
+        few = element("p", FEW_MOVED) if movers.apart else ""
+        return join((heading, element("div", listed, few, class_="moved alone")))
+    return join((heading, element("div", listed, _drawn(of, question), class_="moved")))
 
 
 def _through(whole: pd.Series[Any]) -> str:

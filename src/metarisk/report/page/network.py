@@ -8,9 +8,9 @@ from typing import NamedTuple
 from metarisk.report.page.markup import Markup, element, join
 from metarisk.report.page.network_layout import Curve, Place, Sheet, lay_out
 
-SMALLEST, LARGEST = 5.0, 13.0  # radius of a circle
+SMALLEST, LARGEST = 3.5, 13.0  # radius of a circle
 THIN, THICK = 1.0, 4.0
-ARROW, BAR, DOT = 3.4, 4.2, 2.6  # of a head, beside the width of its line
+ARROW, BAR, DOT = 2.6, 3.6, 2.2  # of a head, beside the width of its line
 
 
 class Node(NamedTuple):
@@ -134,12 +134,8 @@ def network_legend(said: Sequence[tuple[str, str]]) -> Markup:
 
 def _key(look: str) -> Markup:
     if look in {"arrow", "flat"}:
-        line = element("path", class_="edge", d="M1 6H17", stroke_width="2")
-        head = _head(Curve("", (20.0, 6.0), (1.0, 0.0)), 1 if look == "arrow" else -1, 1.5)
-        drawn = (
-            line if look == "arrow" else element("path", class_="edge", d="M1 6H20", stroke_width="2"),
-            head,
-        )
+        line = element("path", class_="edge", d="M1 6H19", stroke_width="1.6")
+        drawn = join((line, _head(Curve("", (20.0, 6.0), (1.0, 0.0)), 1 if look == "arrow" else -1, 1.6)))
     else:
-        drawn = (element("circle", class_=look, cx=12, cy=6, r=5), Markup())
-    return element("svg", *drawn, class_="key network", viewBox="0 0 25 12", aria_hidden="true")
+        drawn = element("circle", class_=look, cx=12, cy=6, r=5)
+    return element("svg", drawn, class_="key network", viewBox="0 0 25 12", aria_hidden="true")

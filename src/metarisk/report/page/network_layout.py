@@ -18,9 +18,9 @@ Point = tuple[float, float]
 WIDTH = 640.0  # of the sheet, where no island is wider
 UNIT = 100.0  # the layout's own unit of width
 DOWN, CAPTION, GAP, EDGE = 62.0, 30.0, 16.0, 6.0  # between rows, above an island, between nodes, around all
-LETTER, CAPTION_LETTER, LONGEST_CAPTION = 8.2, 6.4, 34
+LETTER, CAPTION_LETTER, LONGEST_CAPTION = 8.2, 5.8, 34
 NAME_GAP, HEAD_GAP = 5.0, 3.0  # from a circle to its name, and to an arrow's tip
-APART_DEGREES, STEEPEST_DEGREES = 24.0, 66.0  # between lines that meet a circle, from straight above or below
+APART_DEGREES, STEEPEST_DEGREES = 34.0, 76.0  # between lines that meet a circle, from straight above or below
 
 
 class Place(NamedTuple):
@@ -204,7 +204,7 @@ def _path(points: Sequence[Point], ways: Sequence[Point]) -> str:
     """Cubic pieces through points, with the direction of travel at each."""
     pieces = [f"M{points[0][0]:.1f} {points[0][1]:.1f}"]
     for (here, way), (there, onward) in pairwise(zip(points, ways, strict=True)):
-        pull = 0.42 * math.dist(here, there)
+        pull = 0.42 * abs(there[1] - here[1]) + 0.12 * abs(there[0] - here[0])
         first = here[0] + pull * way[0], here[1] + pull * way[1]
         second = there[0] - pull * onward[0], there[1] - pull * onward[1]
         numbers = " ".join(f"{value:.1f}" for value in (*first, *second, *there))
