@@ -52,7 +52,7 @@ def test_no_name_and_no_circle_lies_over_another_and_all_are_on_the_sheet(seed: 
         )
         for node, place in zip(nodes, sheet.places, strict=True)
     ]
-    boxes += [(c.x, c.y - 10, c.x + 5 * len(c.text), c.y + 3) for c in sheet.captions]
+    boxes += [(c.x, c.y - 10, c.x + 6.9 * len(c.text), c.y + 3) for c in sheet.captions]
     for one, other in combinations(boxes, 2):
         assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
     assert all(

@@ -18,9 +18,10 @@ Point = tuple[float, float]
 WIDTH = 640.0  # of the sheet, where no island is wider
 UNIT = 100.0  # the layout's own unit of width
 DOWN, CAPTION, GAP, EDGE = 62.0, 30.0, 16.0, 6.0  # between rows, above an island, between nodes, around all
-LETTER, CAPTION_LETTER, LONGEST_CAPTION = 8.2, 5.8, 34
+LETTER, CAPTION_LETTER, LONGEST_CAPTION = 8.2, 7.0, 30
 NAME_GAP, HEAD_GAP = 5.0, 3.0  # from a circle to its name, and to an arrow's tip
-APART_DEGREES, STEEPEST_DEGREES = 34.0, 76.0  # between lines that meet a circle, from straight above or below
+APART_DEGREES = 34.0  # between lines that meet a circle
+LEFTMOST, RIGHTMOST = -80.0, 50.0  # degrees from straight above or below; to the right stands the name
 
 
 class Place(NamedTuple):
@@ -234,9 +235,8 @@ def _ports(
 
 
 def _fanned(wanted: Sequence[float]) -> list[float]:
-    """Angles near those wanted, ascending, evenly apart, none beyond `STEEPEST_DEGREES`."""
-    step = min(APART_DEGREES, 2 * STEEPEST_DEGREES / max(len(wanted) - 1, 1))
-    middle = sum(wanted) / len(wanted)
+    """Angles near those wanted, ascending, evenly apart, from `LEFTMOST` to `RIGHTMOST`."""
+    step = min(APART_DEGREES, (RIGHTMOST - LEFTMOST) / max(len(wanted) - 1, 1))
     half = step * (len(wanted) - 1) / 2
-    middle = max(-STEEPEST_DEGREES + half, min(STEEPEST_DEGREES - half, middle))
+    middle = max(LEFTMOST + half, min(RIGHTMOST - half, sum(wanted) / len(wanted)))
     return [middle - half + step * place for place in range(len(wanted))]
