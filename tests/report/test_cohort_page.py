@@ -304,6 +304,14 @@ def test_the_section_says_that_reasons_are_no_biology_and_what_rewired_edges_did
     assert f"mean AUROC {mean:.3f} with these edges, {mean:.3f} with rewired ones" in cohort_page(both)
 
 
+def test_where_circuits_hardly_move_an_answer_the_page_says_so(told: Told) -> None:
+    circuits = told.movers.circuits.assign(mean_size=0.01, part=0.0001)
+    answers = told.movers.answers.assign(direct_size=99.0)
+    weak = cohort_page(replace(told, movers=told.movers._replace(circuits=circuits, answers=answers)))
+    assert weak.count("all of them together are 1.0% of what does") == len(answers)
+    assert "\u00d7 1.0101" in weak  # a factor has the digits that tell it from 1
+
+
 def test_where_nothing_can_be_told_the_section_is_a_sentence(told: Told) -> None:
     page = cohort_page(replace(told, movers=nothing_told(40, NO_GRAPH)))
     assert NO_GRAPH in page

@@ -20,6 +20,7 @@ from metarisk.train.figures import OURS
 NAME, TITLE = "moves", "What moves the answers"
 CIRCUITS, EDGES, SPOKEN = 7, 20, 8  # shown of an answer, and told to those who do not see the figure
 QUESTIONS_SHOWN = 24
+WEAK = 0.1  # of all that moved an answer: circuits that are less together hardly move it
 CLEAR = 0.3  # correlation of a circuit's activity with what it adds, from which it has a direction
 TIMES = "\u00d7"
 REWIRED = "rewired"
@@ -28,13 +29,17 @@ NOT_BIOLOGY = (
     "biomarker, and on the real cohorts that metarisk was tried on, a graph with permuted edges answered as "
     "well."
 )
+HARDLY = (
+    "Circuits hardly move this answer: all of them together are {:.1%} of what does. What follows is the "
+    "order among them, and explains little."
+)
 FEW_MOVED = "No edge moved enough patients' answers by more than rounding to be drawn."
 VERBS = {1: "raises", -1: "lowers", 0: "acts on"}
 LEGEND = (
     ("raises", "more of the gene raises the answer"),
     ("lowers", "more of it lowers the answer"),
     ("unsure raises", f"under {STABLE:.0%} of the members agree"),
-    ("untold", "not measured"),
+    ("untold", "not measured, or moves too few to tell"),
     ("arrow", "raises its target"),
     ("flat", "lowers its target"),
 )
@@ -118,8 +123,11 @@ def _panel(movers: Movers, answer: str, question: str) -> Markup:
     heading, whole = element("h3", question), of["moves_answers"].iloc[0]
     if of["moves_circuits"].empty:
         return join((heading, element("p", "No circuit moved this answer by more than rounding.")))
-    rows = _rows(of["moves_circuits"], float(whole["direct_size"]))
+    past = float(whole["direct_size"]) / _whole(of["moves_circuits"])
+    rows = _rows(of["moves_circuits"], float(whole["direct_size"]), past)
     listed = table(_through(whole), COLUMNS, rows, look="plain")
+    if past > 1.0 - WEAK:
+        heading = join((heading, element("p", HARDLY.format(1.0 - past))))
     if "moves_edges" not in of or of["moves_edges"].empty:
         few = element("p", FEW_MOVED) if movers.apart else ""
         return join((heading, element("div", listed, few, class_="moved alone")))
@@ -131,27 +139,34 @@ def _through(whole: pd.Series[Any]) -> str:
     return f"{share:.0%} of what moved it came through the graph, {1 - share:.0%} past it"
 
 
-def _rows(circuits: pd.DataFrame, direct: float) -> Iterator[tuple[Cell | str, ...]]:
+def _whole(circuits: pd.DataFrame) -> float:
+    """Sum of the mean sizes of all circuits and of what came past them: parts are of this sum."""
+    first = circuits.iloc[0]
+    return float(first["mean_size"]) / float(first["part"])
+
+
+def _rows(circuits: pd.DataFrame, direct: float, past: float) -> Iterator[tuple[Cell | str, ...]]:
     """The largest circuits, and what came past all of them."""
     shown = circuits.head(CIRCUITS)
-    longest = max(float(shown["mean_size"].max()), direct)
+    longest = float(shown["mean_size"].max())
     for row in shown.to_dict("records"):
         yield (str(row["title"]), _push(row, longest), _agree(row["sign_agreement"]), _part(row["part"]))
-    # Parts are of one sum, so that of any circuit tells what the sum is.
-    first = circuits.iloc[0]
-    whole = float(first["mean_size"]) / float(first["part"])
-    told = f"{TIMES} {np.exp(direct):.2f}"
     yield (
         Cell(element("em", "past the graph"), "past the graph"),
-        Cell(element("span", element("span", class_="push"), told, class_="pushed"), direct),
+        Cell(element("span", element("span", class_="push"), _factor(direct), class_="pushed"), direct),
         "",
-        _part(direct / whole),
+        _part(past),
     )
+
+
+def _factor(size: float) -> str:
+    """A size in log odds as a factor of the odds, with the digits that tell it from 1."""
+    return f"{TIMES} {np.exp(size):.{2 if size >= 0.02 else 4}f}"
 
 
 def _push(row: Mapping[Hashable, Any], longest: float) -> Cell:
     size, direction = float(row["mean_size"]), float(row["direction"])
-    factor = f"{TIMES} {np.exp(size):.2f}"
+    factor = _factor(size)
     clear = abs(direction) >= CLEAR
     way = ("raises" if direction > 0 else "lowers") if clear else "moves both ways, not by its activity,"
     told = (
@@ -227,4 +242,4 @@ def _link(row: Mapping[Hashable, Any], names: Sequence[str]) -> Link:
 
 def _size(size: float, agreement: float) -> str:
     agree = "" if np.isnan(agreement) else f", {agreement:.0%} of the members agree"
-    return f"odds {TIMES} {np.exp(size):.3f}{agree}"
+    return f"odds {TIMES} {np.exp(size):.{3 if size >= 0.002 else 5}f}{agree}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from textwrap import shorten
 from typing import NamedTuple
 
 from metarisk.pathways.layout import Link, Route, connected_parts, layered
@@ -16,7 +17,7 @@ from metarisk.pathways.layout import Link, Route, connected_parts, layered
 Point = tuple[float, float]
 
 WIDTH = 640.0  # of the sheet, where no island is wider
-UNIT = 100.0  # the layout's own unit of width
+UNIT = 45.0  # the layout's own unit of width, in which a passing line needs `BEND_ROOM`
 DOWN, CAPTION, GAP, EDGE = 62.0, 30.0, 16.0, 6.0  # between rows, above an island, between nodes, around all
 LETTER, CAPTION_LETTER, LONGEST_CAPTION = 8.2, 7.0, 30
 NAME_GAP, HEAD_GAP = 5.0, 3.0  # from a circle to its name, and to an arrow's tip
@@ -124,7 +125,7 @@ def _commonest(captions: Mapping[int, str], links: Sequence[int]) -> str:
     most = max(dict.fromkeys(met), key=met.count)
     others = len(set(met)) - 1
     room = LONGEST_CAPTION - (4 if others else 0)
-    short = most if len(most) <= room else f"{most[: room - 1].rstrip(' ,')}…"
+    short = shorten(most, room, placeholder="…")
     return f"{short} +{others}" if others else short
 
 
