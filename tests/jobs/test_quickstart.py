@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -36,6 +37,20 @@ def test_planted_circuits_stand_above_the_others(done: Any) -> None:
     assert {endpoint for endpoint, _ in done.planted} >= {"metastasis", "site.bone", "response"}
     assert done.recovery > 0.6
     assert all(1 <= rank.rank <= rank.of for rank in done.ranks)
+
+
+@pytest.mark.slow
+def test_the_page_says_what_moves_the_answers_and_the_planted_circuits_stand_at_the_top(done: Any) -> None:
+    moves = pd.read_csv(done.page.parent / "moves_circuits.tsv", sep="\t", comment="#")
+    planted = dict(done.planted)
+    found = [
+        int(rows.loc[rows["circuit"] == planted[str(answer).partition("@")[0]], "rank"].min())
+        for answer, rows in moves.groupby("answer")
+    ]
+    assert np.median(found) <= 3  # of 86, from 400 patients
+    page = done.page.read_text(encoding="utf-8")
+    assert page.count('class="plot network"') == len(found)
+    assert len(page) < 3_000_000
 
 
 @pytest.mark.slow

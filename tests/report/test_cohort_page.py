@@ -6,6 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 
 from metarisk.data.cohort import Provenance
 from metarisk.errors import InputError
+from metarisk.explain.movers import NO_GRAPH, TOO_FEW, nothing_told
 from metarisk.jobs.cohort_report import Judgements, told_of, write_report
 from metarisk.models.answers import probabilities
 from metarisk.report.cohort import Told, cohort_page
@@ -241,6 +243,7 @@ def test_the_files_beside_the_page_say_the_same_and_equal_runs_are_equal(
         write_report(of, tmp_path / name)
     names = {path.name for path in (tmp_path / "one").iterdir()}
     tables = {f"{name}.tsv" for name in ("incidence", "ranking", "calibration", "tripod", "audit")}
+    tables |= {f"moves_{name}.tsv" for name in ("answers", "circuits", "edges", "genes")}
     assert names == tables | {"report.html", "report.json", "tripod.md", "model_card.md"}
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -248,10 +251,73 @@ def test_the_files_beside_the_page_say_the_same_and_equal_runs_are_equal(
     assert tree["model"]["sha256"] == tiny_model.bundle.sha256
     assert len(tree["tables"]["figures"]) == len(of.judgement.figures)
     assert len(tree["tripod"]) == len(ITEMS)
+    told = told_of(of).movers
+    assert {name: len(tree["tables"][name]) for name in told.tables} == {
+        name: len(table) for name, table in told.tables.items()
+    }
     ids = [*of.samples.sample_ids[:5], *of.samples.patient_ids[:5]]
     for name in names:
         content = (tmp_path / "one" / name).read_text(encoding="utf-8")
         assert not any(each in content for each in ids), name
+
+
+def test_the_question_that_is_chosen_is_taken_apart_and_the_keyboard_chooses(
+    browser: Any, file: Path
+) -> None:
+    browser.open(file)
+    shown = "[...document.querySelectorAll('#moves .panel')].filter(e => e.checkVisibility())"
+    heading = f"{shown}.map(e => e.querySelector('h3').textContent)"
+    assert browser.run(heading) == ["Bone"]
+    browser.run("document.querySelector('#moves input').focus()")
+    browser.press("ArrowDown")
+    assert browser.run(heading) == ["Liver"]
+    browser.click("#moves label[for=moves-3]")
+    assert browser.run(heading) == ["Metastasis by 1 y"]
+    assert browser.run(f"{shown}[0].querySelectorAll('svg.network g.node').length") > 10
+    browser.ask("Emulation.setEmulatedMedia", media="print")
+    assert browser.run(f"{shown}.length") == browser.run("document.querySelectorAll('#moves .panel').length")
+    browser.ask("Emulation.setEmulatedMedia", media="")
+
+
+def test_names_of_genes_do_not_touch_in_the_browser(browser: Any, file: Path) -> None:
+    browser.open(file)
+    touching = """
+    (() => {
+      const boxes = [...document.querySelectorAll('#moves .panel')].filter(e => e.checkVisibility())[0]
+        .querySelectorAll('.plot .node text, .plot .node circle, .plot .caption');
+      const all = [...boxes].map(e => e.getBoundingClientRect());
+      return all.some((a, i) => all.slice(i + 1).some((b) =>
+        a.left < b.right && b.left < a.right && a.top + 2 < b.bottom && b.top + 2 < a.bottom));
+    })()"""
+    for place in range(5):
+        browser.run(f"document.getElementById('moves-{place}').click()")
+        assert not browser.run(touching)
+
+
+def test_the_section_says_that_reasons_are_no_biology_and_what_rewired_edges_did(told: Told) -> None:
+    page = cohort_page(told)
+    assert "the model's reasons, not biology" in unescape(page)
+    assert "with rewired ones" not in page
+    ours = told.figures[told.figures["metric"] == "auroc"]
+    both = replace(told, figures=pd.concat([told.figures, ours.assign(model="rewired")]))
+    mean = ours[ours["stratum"] == "all"]["value"].mean()
+    assert f"mean AUROC {mean:.3f} with these edges, {mean:.3f} with rewired ones" in cohort_page(both)
+
+
+def test_where_circuits_hardly_move_an_answer_the_page_says_so(told: Told) -> None:
+    circuits = told.movers.circuits.assign(mean_size=0.01, part=0.0001)
+    answers = told.movers.answers.assign(direct_size=99.0)
+    weak = cohort_page(replace(told, movers=told.movers._replace(circuits=circuits, answers=answers)))
+    assert weak.count("all of them together are 1.0% of what does") == len(answers)
+    assert "\u00d7 1.0101" in weak  # a factor has the digits that tell it from 1
+
+
+def test_where_nothing_can_be_told_the_section_is_a_sentence(told: Told) -> None:
+    page = cohort_page(replace(told, movers=nothing_told(40, NO_GRAPH)))
+    assert NO_GRAPH in page
+    assert 'class="plot network"' not in page
+    nine = nothing_told(9, TOO_FEW)
+    assert TOO_FEW in cohort_page(replace(told, movers=nine))
 
 
 def test_a_cohort_without_a_name_that_is_safe_is_named_as_it_is(tiny_model: TinyModel) -> None:

@@ -54,7 +54,8 @@ class CohortTally:
     def portion(self, cohort: Cohort, batch: Batch) -> Iterator[tuple[NDArray[np.intp], Explained]]:
         """Explain a portion's samples, a few at a time, and keep what the cohort's tables need."""
         outcomes = self._outcomes(cohort)
-        toward = _toward(self.subject, batch)
+        toward = gene_direction(self.subject, batch)
+        toward = np.pad(toward, ((0, 0), (0, self.subject.parts["gene"].rest)))
         for test in self._tests.values():
             test.portion(outcomes)
         for rows, found in explain(self.subject, batch):
@@ -100,12 +101,14 @@ def _strata(cohort: Cohort) -> NDArray[np.str_]:
     return cohort.clinical[STRATUM].fillna("").astype(str).to_numpy(dtype=np.str_)
 
 
-def _toward(subject: Subject, batch: Batch) -> FloatArray:
-    """1 where a gene is raised or altered, -1 where it is lowered, for the parts of kind gene, (N, F)."""
+def gene_direction(subject: Subject, batch: Batch) -> FloatArray:
+    """1 where a gene is raised or altered, -1 where it is lowered, 0 at the training mean, shape (N, F).
+
+    F are the genes of each assay, as the parts of kind ``gene`` have them before the rest.
+    """
     scales = subject.bundle.transform.scales
     signs = [np.sign(batch.assays[assay].values.sum(axis=2)) for assay in scales]
-    rest = np.zeros((len(batch), subject.parts["gene"].rest))
-    return np.concatenate([*signs, rest], axis=1).astype(np.float32)
+    return np.concatenate(signs, axis=1).astype(np.float32)
 
 
 def _widened(tested: Tested, rest: int) -> Tested:

@@ -13,7 +13,7 @@ Genes and edges are integrated gradients, checked to add up; pathways, ``direct`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -53,10 +53,13 @@ class Subject:
         The model.
     questions
         Name -> what is answered, length Q.
+    kinds
+        Ways that are asked for, of `KINDS`.
     """
 
     bundle: ModelBundle
     questions: Mapping[str, Asked]
+    kinds: tuple[str, ...] = KINDS
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -70,7 +73,7 @@ class Subject:
 
     @cached_property
     def parts(self) -> Mapping[str, Names]:
-        """Kind -> its parts, for the kinds that the model has."""
+        """Kind -> its parts, for the kinds that are asked for and the model has."""
         scales, member = self.bundle.transform.scales, self.ensemble.networks[0]
         cells = [(gene, str(assay)) for assay, scale in scales.items() for gene in scale.genes]
         found = {
@@ -82,7 +85,7 @@ class Subject:
         if member.graph is not None:
             named = [(name, "") for name in self.bundle.topology.pathways]
             found["pathway"] = Names.of(named, ("direct",))
-        return found
+        return {kind: names for kind, names in found.items() if kind in self.kinds}
 
     @cached_property
     def reference(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -170,18 +173,20 @@ class Explained(NamedTuple):
         return np.where(far < LEAST_DISTANCE, 0.0, share)
 
 
-def explain(subject: Subject, batch: Batch) -> Iterator[tuple[NDArray[np.intp], Explained]]:
+def explain(
+    subject: Subject, batch: Batch, points: Sequence[int] = POINTS
+) -> Iterator[tuple[NDArray[np.intp], Explained]]:
     """Rows of a batch, some at a time, with their answers taken apart; memory does not grow with N."""
     few = subject.samples_at_a_time
     for start in range(0, len(batch), few):
         rows = np.arange(start, min(start + few, len(batch)))
-        yield rows, explain_rows(subject, batch.take(rows))
+        yield rows, explain_rows(subject, batch.take(rows), points)
 
 
-def explain_rows(subject: Subject, batch: Batch) -> Explained:
-    """Answers of a few samples, taken apart; more points where the first leave a gap."""
-    for points in POINTS:
-        found = _explained(subject, batch, points)
+def explain_rows(subject: Subject, batch: Batch, points: Sequence[int] = POINTS) -> Explained:
+    """Answers of a few samples, taken apart; the next number of points where one leaves a gap."""
+    for many in points:
+        found = _explained(subject, batch, many)
         if max((found.gap(kind).max(initial=0.0) for kind in found.shares), default=0.0) <= TOLERANCE:
             break
     return found
@@ -238,12 +243,12 @@ def _by_member(
         return np.asarray(told_of[..., None], dtype=np.float32)
 
     clinical, missing = told(outputs.clinic[at] - start), told(outputs.whole[at] - outputs.known[at])
-    cells = _cells(subject, member, known, weight, points)
-    by_assay = [shares.sum(axis=2, keepdims=True) for shares in cells]
-    found = {
-        "assay": np.concatenate([*by_assay, clinical, missing], axis=2),
-        "gene": np.concatenate([*cells, clinical, missing], axis=2),
-    }
+    found = {}
+    if {"assay", "gene"} & set(subject.parts):
+        cells = _cells(subject, member, known, weight, points)
+        by_assay = [shares.sum(axis=2, keepdims=True) for shares in cells]
+        found["assay"] = np.concatenate([*by_assay, clinical, missing], axis=2)
+        found["gene"] = np.concatenate([*cells, clinical, missing], axis=2)
     through = outputs.graph[at] - start_graph
     direct = told(outputs.whole[at] - start - through)
     if "edge" in subject.parts:

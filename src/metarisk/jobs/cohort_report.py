@@ -74,7 +74,9 @@ def write_report(of: Judgements, folder: Path) -> Path:
     """Write ``report.html`` and the files beside it; equal runs write equal bytes.
 
     Beside it: ``report.json``; ``incidence.tsv``, ``ranking.tsv`` and ``calibration.tsv`` with the points of
-    its charts; ``tripod.tsv`` and ``tripod.md``; ``model_card.md``; ``audit.tsv`` of an evaluation.
+    its charts; ``moves_answers.tsv``, ``moves_circuits.tsv``, ``moves_edges.tsv`` and ``moves_genes.tsv`` as
+    `metarisk.explain.movers.Movers` has them, without those of which nothing is told; ``tripod.tsv`` and
+    ``tripod.md``; ``model_card.md``; ``audit.tsv`` of an evaluation.
 
     Raises
     ------
@@ -87,6 +89,8 @@ def write_report(of: Judgements, folder: Path) -> Path:
     told = told_of(of)
     tables = {**told.curves.__dict__, TRIPOD: as_table(told)}
     texts = {f"{name}.tsv": _table(table, of.heading) for name, table in tables.items()}
+    moves = {name: _table(table, of.heading, "%.6f") for name, table in told.movers.tables.items()}
+    texts |= {f"{name}.tsv": text for name, text in moves.items()}
     texts |= {f"{TRIPOD}.md": as_markdown(told), CARD: told.model.card}
     if told.audit is not None:
         texts[f"{AUDIT}.tsv"] = told.audit.table()
@@ -101,6 +105,7 @@ def write_report(of: Judgements, folder: Path) -> Path:
 def told_of(of: Judgements) -> Told:
     """Everything that the page says."""
     from metarisk.data.summary import summarise
+    from metarisk.jobs.movers import movers_of_cohort
     from metarisk.report.cohort.told import Curves, Told
     from metarisk.train.calibration_bins import calibration_bins
     from metarisk.train.figures import OURS
@@ -122,6 +127,7 @@ def told_of(of: Judgements) -> Told:
         **of.judgement._asdict(),
         versus=of.versus,
         curves=curves,
+        movers=movers_of_cohort(of.bundle, of.samples),
         audit=None if of.training else audit_of_samples(of.bundle, of.samples),
         notes=of.notes,
         software=software(),
@@ -176,9 +182,9 @@ def _model(bundle: ModelBundle) -> Any:
     )
 
 
-def _table(table: pd.DataFrame, heading: Mapping[str, str]) -> str:
+def _table(table: pd.DataFrame, heading: Mapping[str, str], numbers: str = "%.4f") -> str:
     lines = [f"# {key}: {value}\n" for key, value in heading.items()]
-    return "".join(lines) + table.to_csv(sep="\t", index=False, float_format="%.4f", lineterminator="\n")
+    return "".join(lines) + table.to_csv(sep="\t", index=False, float_format=numbers, lineterminator="\n")
 
 
 def _tree(told: Told) -> dict[str, Any]:
@@ -190,6 +196,7 @@ def _tree(told: Told) -> dict[str, Any]:
     tables = {
         **{name: getattr(told, name) for name in ("figures", "subgroups", "decisions", "versus")},
         **told.curves.__dict__,
+        **told.movers.tables,
     }
     return {
         "format": FORMAT,
@@ -208,6 +215,7 @@ def _tree(told: Told) -> dict[str, Any]:
         "software": dict(told.software),
         "summary": asdict(told.summary),
         "notes": list(told.notes),
+        "moves": {name: getattr(told.movers, name) for name in ("patients", "apart", "notes")},
         "audit": None if told.audit is None else told.audit.tree(),
         "methods": methods(told),
         "tripod": [item._asdict() for item in items(told)],

@@ -190,7 +190,7 @@ def _among(cohort: Cohort, wanted: set[str]) -> Cohort | None:
 def _explain_portion(cohort: Cohort, tally: CohortTally, files: ExplainFiles) -> list[str]:
     """Explain what the model answers of a portion; returns the reason of each sample that it does not."""
     bundle = tally.subject.bundle
-    reasons = _reasons(bundle, cohort)
+    reasons = reasons_not_to_explain(bundle, cohort)
     answered = reasons == ""
     files.meet(cohort.sample_ids)
     if answered.any():
@@ -202,7 +202,9 @@ def _explain_portion(cohort: Cohort, tally: CohortTally, files: ExplainFiles) ->
     return [str(reason) for reason in reasons[~answered]]
 
 
-def _reasons(bundle: ModelBundle, cohort: Cohort) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
+def reasons_not_to_explain(
+    bundle: ModelBundle, cohort: Cohort
+) -> np.ndarray[tuple[int], np.dtype[np.object_]]:
     """Why a sample is not explained: it cannot be scored, or the model abstains; empty text where it is."""
     from metarisk.models.limits import reasons_to_abstain
     from metarisk.score.unscorable import reasons_not_to_score

@@ -77,7 +77,7 @@ def layered(room: Sequence[float], links: Sequence[Link], widest: int) -> Layout
     widest
         Nodes that a row may hold before it is broken into two.
     """
-    parts = _parts(len(room), links)
+    parts = connected_parts(len(room), links)
     laid: list[tuple[Layout, float]] = []
     for nodes, inside in parts:
         place = {node: index for index, node in enumerate(nodes)}
@@ -125,7 +125,7 @@ def _layered_part(room: Sequence[float], links: Sequence[Link], widest: int) -> 
     return Layout(x[:n], level[:n], tuple(routes)), float((x + every / 2).max())
 
 
-def _parts(n: int, links: Sequence[Link]) -> list[tuple[list[int], list[int]]]:
+def connected_parts(n: int, links: Sequence[Link]) -> list[tuple[list[int], list[int]]]:
     """Nodes and links of each connected part, the largest first."""
     part = list(range(n))
 

@@ -14,6 +14,7 @@ from metarisk.report.cohort.charts import (
 )
 from metarisk.report.cohort.general import general_section, question_of
 from metarisk.report.cohort.groups import map_section, subgroups_section
+from metarisk.report.cohort.moves import moves_section
 from metarisk.report.cohort.told import Told
 from metarisk.report.cohort.words import methods_section
 from metarisk.report.page import (
@@ -49,7 +50,7 @@ def cohort_page(told: Told) -> str:
     """The page as text: self-contained, counts and figures only, no patient's value or id in it."""
     sections = list(_sections(told))
     title = f"{told.name}: {'training' if told.training else 'evaluation'}"
-    return document(title, _header(told), sections)
+    return document(title, _header(told), sections, styles=("network.css",))
 
 
 def _sections(told: Told) -> Iterator[Markup]:
@@ -63,6 +64,7 @@ def _sections(told: Told) -> Iterator[Markup]:
     yield decisions_section(told)
     yield subgroups_section(told)
     yield map_section(told)
+    yield moves_section(told)
     if not told.training:
         yield from _drift(told)
     if len(told.versus):
@@ -82,6 +84,7 @@ CONTENTS = (
     ("decisions", "Decisions"),
     ("subgroups", "Subgroups"),
     ("map", "Organs by type"),
+    ("moves", "What moves them"),
     ("audit", "Drift"),
     ("versus", "Difference"),
     ("methods", "Methods"),

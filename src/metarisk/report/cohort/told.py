@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from metarisk.data.summary import Summary
+from metarisk.explain.movers import Movers
 from metarisk.score.audit import Audit
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Told:
         The tables of the run; ``versus`` is empty where nothing was compared.
     curves
         Of the charts.
+    movers
+        What moves the answers.
     audit
         The samples beside the training patients; None where there is nothing to compare with.
     notes
@@ -103,6 +106,7 @@ class Told:
     decisions: pd.DataFrame
     versus: pd.DataFrame
     curves: Curves
+    movers: Movers
     audit: Audit | None
     notes: Sequence[str]
     software: Mapping[str, str]

@@ -8,7 +8,7 @@ from html import escape
 from metarisk.schema.findings import visible
 
 # Elements that have no end tag.
-VOID = frozenset({"meta", "br"})
+VOID = frozenset({"meta", "br", "input"})
 
 
 class Markup(str):
