@@ -52,7 +52,10 @@ COLUMNS = (
     ),
     Column("Agree", True, "Share of the ensemble's members that agree on the sign, patient by patient"),
     Column(
-        "Part", True, "Of all that moved this answer: its mean size over the sum of all, past the graph too"
+        "Part",
+        True,
+        "Its mean size over the sum of all sizes, past the graph too. Circuits partly cancel, so parts add up "
+        "to more than what came through the graph in the end",
     ),
 )
 
@@ -124,7 +127,7 @@ def _panel(movers: Movers, answer: str, question: str) -> Markup:
     if of["moves_circuits"].empty:
         return join((heading, element("p", "No circuit moved this answer by more than rounding.")))
     past = float(whole["direct_size"]) / _whole(of["moves_circuits"])
-    rows = _rows(of["moves_circuits"], float(whole["direct_size"]), past)
+    rows = _rows(of["moves_circuits"], float(whole["direct_size"]))
     listed = table(_through(whole), COLUMNS, rows, look="plain")
     if past > 1.0 - WEAK:
         heading = join((heading, element("p", HARDLY.format(1.0 - past))))
@@ -145,7 +148,7 @@ def _whole(circuits: pd.DataFrame) -> float:
     return float(first["mean_size"]) / float(first["part"])
 
 
-def _rows(circuits: pd.DataFrame, direct: float, past: float) -> Iterator[tuple[Cell | str, ...]]:
+def _rows(circuits: pd.DataFrame, direct: float) -> Iterator[tuple[Cell | str, ...]]:
     """The largest circuits, and what came past all of them."""
     shown = circuits.head(CIRCUITS)
     longest = float(shown["mean_size"].max())
@@ -155,7 +158,7 @@ def _rows(circuits: pd.DataFrame, direct: float, past: float) -> Iterator[tuple[
         Cell(element("em", "past the graph"), "past the graph"),
         Cell(element("span", element("span", class_="push"), _factor(direct), class_="pushed"), direct),
         "",
-        _part(past),
+        "",
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
 from metarisk.report.cohort.charts import (
@@ -40,9 +40,9 @@ from metarisk.report.tripod import CITATION, Item, items
 
 ROWS_SHOWN = 300
 WITHHELD = (
-    "The model has no right to answer any of these samples: every score would be withheld. The "
-    "figures below are "
-    "of the answers that would be withheld, so that the reason can be found; they judge no usable score."
+    "The model has no right to answer any of these samples: every score would be withheld. The figures "
+    "below are of the answers that would be withheld, so that the reason can be found; they judge no "
+    "usable score."
 )
 
 
@@ -132,9 +132,8 @@ def _verdict(told: Told) -> tuple[Tone, str, str]:
             "plain",
             "Held-out patients",
             (
-                "How the model did on patients of its own study that were held out of everything "
-                "that was fitted. "
-                "Patients of another place and time are another question: metarisk evaluate."
+                "How the model did on patients of its own study that were held out of everything that was "
+                "fitted. Patients of another place and time are another question: metarisk evaluate."
             ),
         )
     if told.withheld:
@@ -165,7 +164,7 @@ def _samples(told: Told) -> Markup:
             question_of(one.name, float("nan")),
             "dated" if one.dated else "yes / no",
             _known(one.known, whole),
-            ", ".join(f"{n:,} {name}" for name, n in one.events.items()),
+            _lines(f"{n:,} {name}" for name, n in one.events.items()),
         )
         for one in told.summary.endpoints
     )
@@ -187,6 +186,11 @@ def _samples(told: Told) -> Markup:
     )
 
 
+def _lines(texts: Iterable[str]) -> Markup:
+    """Texts under one another."""
+    return join(part for text in texts for part in (text, element("br")))
+
+
 def _known(known: int, whole: int) -> Cell:
     share = known / whole if whole else 0.0
     text = f"{known:,} ({share:.1%})"
@@ -203,8 +207,8 @@ def _drift(told: Told) -> Iterator[Markup]:
 
 def _versus(told: Told) -> Markup:
     lead = (
-        "Ours minus the other model on the same patients; above 0 ours is better (of the Brier "
-        "score, below 0)."
+        "Ours minus the other model on the same patients; above 0 ours is better (of the Brier score, "
+        "below 0)."
     )
     columns = (
         Column("Question"),
@@ -244,9 +248,8 @@ def _versus_row(row: Mapping[Hashable, Any]) -> tuple[Cell | str, ...]:
 
 def _tripod(listed: list[Item]) -> Markup:
     lead = (
-        f"The items of TRIPOD+AI ({CITATION}), each in our own words, with what this run says to it. "
-        "The published "
-        "checklist is what counts; what no program can know is left to the authors."
+        f"The items of TRIPOD+AI ({CITATION}), each in our own words, with what this run says to it. The "
+        "published checklist is what counts; what no program can know is left to the authors."
     )
     columns = (Column("Item"), Column("Part"), Column("Topic"), Column("Who"), Column("What this run says"))
     rows = (
@@ -260,8 +263,8 @@ def _tripod(listed: list[Item]) -> Markup:
         for place, item in enumerate(listed)
     )
     caption = (
-        f"{sum(item.by_run for item in listed)} of {len(listed)} items are told by the run; "
-        "tripod.tsv has the same"
+        f"{sum(item.by_run for item in listed)} of {len(listed)} items are told by the run; tripod.tsv has "
+        "the same"
     )
     listed_table = table(caption, columns, rows, filterable="an item, a topic, authors", look="tall plain")
     return section("tripod", "TRIPOD+AI", element("p", lead, class_="lead"), listed_table)
