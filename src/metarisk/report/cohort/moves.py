@@ -54,8 +54,8 @@ COLUMNS = (
     Column(
         "Part",
         True,
-        "Its mean size over the sum of all sizes, past the graph too. Circuits partly cancel, so parts add up "
-        "to more than what came through the graph in the end",
+        "Its mean size over the sum of all sizes, past the graph too. Circuits partly cancel, so parts add "
+        "up to more than what came through the graph in the end",
     ),
 )
 
