@@ -76,7 +76,7 @@ def scores_page(report: ScoreReport, audit: Audit, set_aside: SetAsideRows) -> s
         _quality(report, set_aside),
         audit_section(audit),
         answers_section(audit),
-        _flags(report, audit),
+        flags_section(audit, report.rows),
     )
     return document(f"{report.input_name}: scores", _header(report, audit, set_aside), sections)
 
@@ -226,17 +226,34 @@ def _chart(told: AnswersNow) -> Markup:
     return element("figure", caption, element("p", words), figure, class_="chart")
 
 
-def _flags(report: ScoreReport, audit: Audit) -> Markup:
+def flags_section(audit: Audit, whole: int | None = None) -> Markup:
+    """What samples were flagged for, and why questions were not answered.
+
+    Parameters
+    ----------
+    audit
+        Of the job.
+    whole
+        All rows of the scores; reasons have no share without it.
+    """
     ranked = sorted(audit.flags.items(), key=lambda flag: (-flag[1], flag[0]))
-    rows = [_flag_row(flag, n, report.samples) for flag, n in ranked[:FLAGS_SHOWN]]
+    rows = [_flag_row(flag, n, audit.samples) for flag, n in ranked[:FLAGS_SHOWN]]
     columns = (Column("Flag"), Column("Samples", True), Column("Share"))
     flags = table("Flags: samples that carry each", columns, rows, filterable=True) if rows else Markup()
+    none = element("p", "None.") if not (rows or audit.abstained) else ""
+    hidden = _more(len(ranked), FLAGS_SHOWN)
+    return section("flags", "Abstentions and flags", _reasons(audit, whole), flags, hidden, none)
+
+
+def _reasons(audit: Audit, whole: int | None) -> Markup:
+    if not audit.abstained:
+        return Markup()
     reasons = sorted(audit.abstained.items(), key=lambda reason: (-reason[1], reason[0]))
-    held = [_share_row(reason, n, report.rows) for reason, n in reasons]
     columns = (Column("Reason"), Column("Rows", True), Column("Share of all rows"))
-    abstained = table("Questions that were not answered, by reason", columns, held) if held else Markup()
-    none = element("p", "None.") if not (rows or held) else ""
-    return section("flags", "Abstentions and flags", abstained, flags, _more(len(ranked), FLAGS_SHOWN), none)
+    rows = [_share_row(reason, n, whole or 0) for reason, n in reasons]
+    shown = len(columns) if whole else len(columns) - 1
+    title = "Questions that were not answered, by reason"
+    return table(title, columns[:shown], [row[:shown] for row in rows])
 
 
 def _flag_row(flag: str, n: int, whole: int) -> tuple[Cell, ...]:

@@ -34,7 +34,7 @@ from metarisk.report.page import (
 from metarisk.report.page.badge import Tone
 from metarisk.report.page.interval import interval_bar
 from metarisk.report.page.markdown import markdown
-from metarisk.report.scores_page import MEANING, TONES, answers_section, audit_section
+from metarisk.report.scores_page import MEANING, TONES, answers_section, audit_section, flags_section
 from metarisk.report.tables import figure_text
 from metarisk.report.tripod import CITATION, Item, items
 
@@ -86,6 +86,7 @@ CONTENTS = (
     ("map", "Organs by type"),
     ("moves", "What moves them"),
     ("audit", "Drift"),
+    ("flags", "Flags"),
     ("versus", "Difference"),
     ("methods", "Methods"),
     ("card", "Model card"),
@@ -109,7 +110,7 @@ def _header(told: Told) -> Markup:
         fact("Model", f"{model.name} {model.version} ({model.experiment.name})"),
         fact("SHA-256 of the bundle", element("code", model.sha256)),
     )
-    hidden = {"learning"} if not told.training else {"audit"}
+    hidden = {"learning"} if not told.training else {"audit", "flags"}
     hidden |= set() if len(told.versus) else {"versus"}
     links = (
         element("li", element("a", text, href=f"#{name}")) for name, text in CONTENTS if name not in hidden
@@ -203,6 +204,7 @@ def _drift(told: Told) -> Iterator[Markup]:
         return
     yield audit_section(told.audit, "tall plain")
     yield answers_section(told.audit)
+    yield flags_section(told.audit)
 
 
 def _versus(told: Told) -> Markup:
