@@ -4,20 +4,22 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from metarisk.explain.states import (
-    EPITHELIAL,
-    MESENCHYMAL,
+    ALL_TYPES,
+    NEVER_READ,
     NO_EXPRESSION,
-    STATES,
     TOO_FEW,
     emt_call,
     percentiles,
     state_rows,
 )
 from metarisk.features.batch import AssayInput, Batch
+from metarisk.models.state_reference import FEW, FEWEST, NOT_KEPT, REDEFINED, StateReference
 from metarisk.pathways.curated import circuits, curated_edges, references
+from metarisk.pathways.states import EPITHELIAL, MESENCHYMAL, STATES, states_sha256
 from metarisk.schema.assays import Assay
 
 
@@ -49,7 +51,8 @@ def raised(bundle: Any, levels: dict[str, float], n_samples: int = 1) -> Batch:
     for gene, level in levels.items():
         values[:, genes.index(gene)] = level
     entry = AssayInput(values, np.ones(values.shape[:2], np.bool_))
-    return Batch({Assay.EXPRESSION: entry}, np.zeros((n_samples, 1), np.float32))
+    flat = np.full((n_samples, len(bundle.transform.columns)), np.nan, np.float32)
+    return Batch({Assay.EXPRESSION: entry}, flat)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,57 @@ def test_percentiles_are_mid_ranks_and_unknown_stays_unknown() -> None:
     scores = np.array([1.0, 2.0, 2.0, 4.0, np.nan])
     found = percentiles(scores, np.sort(scores))
     np.testing.assert_allclose(found, [12.5, 50.0, 50.0, 87.5, np.nan])
+
+
+def test_a_cohort_of_one_says_nothing_of_its_score() -> None:
+    assert np.isnan(percentiles(np.array([1.0, np.nan]), [1.0])).all()
+    assert np.isnan(percentiles(np.array([np.nan]), [])).all()
+
+
+def test_a_single_patient_is_placed_among_training_patients(tiny_model: Any) -> None:
+    bundle = tiny_model.bundle
+    rows = state_rows(bundle, raised(bundle, {}), np.array(["S1"]))
+    assert rows["training_percentile"].between(0.0, 100.0).all()
+    assert (rows["training_lower"] <= rows["training_percentile"]).all()
+    assert (rows["training_percentile"] <= rows["training_upper"]).all()
+    assert set(rows["training_type"]) == {ALL_TYPES}
+    assert rows["training_n"].astype(int).between(FEWEST, 100).all()
+    assert (rows["flag"] == "").all()
+
+
+def test_a_sample_s_place_is_the_same_in_any_company(tiny_model: Any) -> None:
+    bundle, cohort = tiny_model.bundle, tiny_model.new_samples
+    batch = bundle.transform.apply(cohort)
+    whole = state_rows(bundle, batch, cohort.sample_ids).set_index("sample_id")
+    for row in (0, 3, len(cohort) - 1):
+        alone = state_rows(bundle, batch.take(np.array([row])), cohort.sample_ids[[row]])
+        pd.testing.assert_frame_equal(alone.set_index("sample_id"), whole.loc[[cohort.sample_ids[row]]])
+
+
+def test_why_there_is_no_place_is_told(tiny_model: Any) -> None:
+    bundle = tiny_model.bundle
+    batch = raised(bundle, {})
+    for states, why in (
+        (StateReference(), NOT_KEPT),
+        (StateReference("of other genes", bundle.reference.states.cells), REDEFINED),
+        (StateReference(states_sha256()), FEW),
+    ):
+        other = replace(bundle, reference=replace(bundle.reference, states=states))
+        rows = state_rows(other, batch, np.array(["S1"]))
+        assert set(rows["flag"]) == {why}
+        assert rows["score"].notna().all()
+        assert rows["training_percentile"].isna().all()
+        assert set(rows["training_n"]) == set(rows["training_type"]) == {""}
+
+
+def test_a_model_whose_training_cohort_had_no_expression_says_so(tiny_model: Any) -> None:
+    transform = tiny_model.bundle.transform
+    scales = {assay: scale for assay, scale in transform.scales.items() if assay is not Assay.EXPRESSION}
+    direct = {assay: columns for assay, columns in transform.direct.items() if assay is not Assay.EXPRESSION}
+    blind = replace(tiny_model.bundle, transform=replace(transform, scales=scales, direct=direct))
+    rows = state_rows(blind, blind.transform.apply(tiny_model.new_samples), tiny_model.new_samples.sample_ids)
+    assert set(rows["flag"]) == {NEVER_READ}
+    assert rows["score"].isna().all()
 
 
 def test_a_state_without_edges_would_be_noticed() -> None:

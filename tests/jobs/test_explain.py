@@ -17,10 +17,10 @@ from metarisk.config import Experiment
 from metarisk.data.cohort import Cohort
 from metarisk.data.store import cohort_writer, write_cohort
 from metarisk.errors import InputError, OutputError
-from metarisk.explain.states import state_names
 from metarisk.explain.tables import ATTRIBUTIONS, DRIVEN
 from metarisk.jobs.explain import NO_GRAPH, Asked, explain
 from metarisk.models.bundle import save_bundle
+from metarisk.pathways.states import STATE_NAMES
 from metarisk.pathways.topology import Topology
 from metarisk.simulate import simulate
 from metarisk.train.run import train_model
@@ -116,7 +116,8 @@ def test_the_folder_holds_states_figures_and_a_summary_and_no_parts(easy: Any) -
     assert {"states.tsv", "summary.json", "circuits.png", "captions.md", "network_site.bone.svg"} <= names
     assert not [name for name in names if name.endswith(".part")]
     states = pd.read_csv(result.folder / "states.tsv", sep="\t")
-    assert len(states) == result.samples * len(state_names())
+    assert len(states) == result.samples * len(STATE_NAMES)
+    assert {"training_percentile", "training_type", "training_n", "cohort_percentile"} <= set(states.columns)
     summary = json.loads((result.folder / "summary.json").read_text())
     assert summary["samples"] == result.samples
     assert all(row["tested_with_event"] + row["tested_without"] > 20 for row in summary["answers"])

@@ -133,7 +133,7 @@ def test_an_id_that_is_html_is_shown_as_text(made: Made, browser: Window) -> Non
     assert SCRIPT_ID in browser.text("#patients table")
     browser.run("document.querySelector('#patients tbody tr:nth-child(2) a').focus()")
     browser.press("Enter")
-    browser.wait(f"document.querySelector('h1').innerText === {json.dumps(SCRIPT_ID)}")
+    browser.wait(f"document.querySelector('h1')?.innerText === {json.dumps(SCRIPT_ID)}")
 
 
 def test_where_all_answers_are_withheld_the_page_says_why(made: Made, browser: Window) -> None:

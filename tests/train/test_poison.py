@@ -12,7 +12,10 @@ import pytest
 
 from metarisk.data.cohort import AssayTable, Cohort
 from metarisk.data.split import Split, holdout, patient_folds
+from metarisk.features.states import state_scores
 from metarisk.models.bundle import load_bundle, save_bundle
+from metarisk.models.state_reference import fit_states
+from metarisk.pathways.curated import curated_topology
 from metarisk.schema.clinical import CATEGORICAL, NUMERIC
 from metarisk.train.controls import BASELINES, Lesson, lesson_of
 from metarisk.train.crossvalidate import Round
@@ -108,6 +111,7 @@ def test_every_file_of_the_bundle_that_scores_is_the_same_to_the_byte(
     assert differ == TOLD
     same = {str(file) for file in files} - TOLD
     assert {"weights.safetensors", "calibration.safetensors", "conformal.json", "transform.json"} <= same
+    assert {"reference.json", "reference.safetensors"} <= same
     sets = load_bundle(tmp_path / "dirty").calibration.sets
     assert sets.limits
     assert sets.free
@@ -174,3 +178,26 @@ def test_the_same_poison_in_one_training_sample_is_found_out(make: Any, rounds: 
     )
     said = [one.answers("linear", lambda epoch: None) for one in (clean, dirty)]
     assert not all(np.array_equal(answer, said[1][question]) for question, answer in said[0].items())
+
+
+def test_where_training_patients_states_lie_is_the_same_and_the_poison_would_have_moved_it(make: Any) -> None:
+    """On the curated topology, whose genes the states are read from."""
+    experiment = make.experiment(**SETTINGS, features={"assays": ["expression"]})
+    named = replace(make, topology=curated_topology())
+    cohort = named.cohort(experiment)
+    split = second_of_three(cohort)
+    dirty = poisoned(cohort, split.test_rows)
+    clean, poison = (
+        Round.of(samples, named.topology, experiment, split).prepared.training_set
+        for samples in (cohort, dirty)
+    )
+    before, after = (fit_states(each.transform, each.batch) for each in (clean, poison))
+    assert before.cells
+    assert before == after
+    said = [
+        state_scores(clean.transform, clean.transform.apply(samples)).score for samples in (cohort, dirty)
+    ]
+    told = [scores[split.test_rows] for scores in said]
+    assert not np.array_equal(told[0], told[1], equal_nan=True)
+    whole = [fit_states(clean.transform, clean.transform.apply(samples)) for samples in (cohort, dirty)]
+    assert whole[0] != whole[1]

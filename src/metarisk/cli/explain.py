@@ -36,8 +36,9 @@ def explain(  # noqa: PLR0913, PLR0917  (an option each)
 
     Shares are log odds and add up to the answer minus that of the average training patient; the members of
     the ensemble say how stable they are. With outcomes in the input, permutation p-values say whether what
-    the model reads of a part holds on patients it has not seen. EMT, hypoxia and other states stand beside.
-    A part that matters to a model is not thereby a cause.
+    the model reads of a part holds on patients it has not seen. EMT, hypoxia and other states stand
+    beside, with percentiles among training patients and in the cohort. A part that matters to a model is not
+    thereby a cause.
     """
     from metarisk.cli.progress import progress
     from metarisk.cli.show import show_facts, show_notes, show_table

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from metarisk.explain.states import percentiles, state_names, state_rows
+from metarisk.explain.states import percentiles, state_rows
 from metarisk.explain.tables import ATTRIBUTIONS, MISSING_DRIVES, answer_rows, attribution_rows
+from metarisk.pathways.states import STATE_NAMES
 from metarisk.score.export import escape_formula
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class ExplainFiles:
 
     def _place_states(self) -> None:
         """Write ``states.tsv``: the rows with the percentile within the cohort as a last column."""
-        scores = np.memmap(self._scores, np.float64, mode="r+").reshape(-1, len(state_names()))
+        scores = np.memmap(self._scores, np.float64, mode="r+").reshape(-1, len(STATE_NAMES))
         for column in range(scores.shape[1]):
             own = np.array(scores[:, column])
             scores[:, column] = percentiles(own, np.sort(own))

@@ -10,7 +10,6 @@ from metarisk.features.batch import Batch
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.reference import Judged
 
-NOT_TRAINED = "abstained:not-trained"
 NOTHING_MEASURED = "abstained:nothing-measured"
 NEVER_MET = "abstained:never-met:{}"
 FAR_OUTSIDE = "abstained:far-outside:{}"

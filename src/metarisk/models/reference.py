@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from metarisk.features.batch import Batch, FloatArray
 from metarisk.models.base_rates import BaseRates
 from metarisk.models.factor_space import BoolArray, Distances, DoubleArray, FactorSpace
+from metarisk.models.state_reference import NO_STATES, StateReference
 from metarisk.models.training_summary import NO_SUMMARY, TrainingSummary
 from metarisk.schema.assays import ASSAYS, Assay
 
@@ -162,12 +163,15 @@ class Reference:
         Distributions of single columns and answers.
     rates
         How often each answer was true, by cancer type and third of risk.
+    states
+        Where circuit states lie, by cancer type.
     """
 
     blocks: Mapping[str, Block] = field(default_factory=dict)
     tails: Mapping[str, Tail] = field(default_factory=dict)
     summary: TrainingSummary = NO_SUMMARY
     rates: tuple[BaseRates, ...] = ()
+    states: StateReference = NO_STATES
 
     def rates_of(self, question: str) -> BaseRates | None:
         """Rates of a question by its name; None where none were kept."""

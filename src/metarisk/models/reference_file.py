@@ -1,6 +1,6 @@
 """The reference of a bundle as files: arrays of spaces, JSON for the rest; no patient's row.
 
-``base_rates`` came to format 5 later: a bundle without them is read, and has none.
+``base_rates`` and ``states`` came to format 5 later: a bundle without them is read, and has none.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from metarisk.models.base_rates import rates_of_tree, tree_of_rates
 from metarisk.models.factor_space import FactorSpace
 from metarisk.models.reference import Block, Reference, Spread, Tail
+from metarisk.models.state_reference import states_of_tree, tree_of_states
 from metarisk.models.training_summary import Distribution, TrainingSummary
 
 SPACE = ("centre", "scale", "loadings", "noise")
@@ -46,6 +47,7 @@ def tree_of_reference(reference: Reference) -> dict[str, Any]:
             for told in reference.summary.distributions
         ],
         "base_rates": tree_of_rates(reference.rates),
+        "states": tree_of_states(reference.states),
     }
 
 
@@ -84,4 +86,5 @@ def reference_of(tree: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
         for row in tree["distributions"]
     )
     rates = rates_of_tree(tree.get("base_rates", ()))
-    return Reference(blocks, tails, TrainingSummary(tree["patients"], told), rates)
+    states = states_of_tree(tree.get("states", {}))
+    return Reference(blocks, tails, TrainingSummary(tree["patients"], told), rates, states)

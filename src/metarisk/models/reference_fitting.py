@@ -23,6 +23,7 @@ from metarisk.models.reference import CLINICAL, DECIMALS, KNEE, Block, Reference
 from metarisk.models.risk import Risks, by_fold, risks
 from metarisk.models.set_fitting import HeldOutSamples
 from metarisk.models.set_reading import SetReader
+from metarisk.models.state_reference import fit_states
 from metarisk.models.training_summary import (
     LEAST_CELL,
     Distribution,
@@ -55,7 +56,7 @@ def fit_reference(
     held_out: HeldOutSamples,
     experiment: Experiment,
 ) -> Reference:
-    """Blocks, tails and summary of the training patients, the first sample of each.
+    """Blocks, tails, summary, rates and states of the training patients, the first sample of each.
 
     Parameters
     ----------
@@ -75,10 +76,11 @@ def fit_reference(
     batch = held_out.batch.take(chosen)
     blocks, tails = fit_blocks(transform, batch, fold[chosen])
     unseen = _unseen(ensemble, calibration, held_out, experiment, first)
-    answered = _answers(ensemble, calibration, held_out.batch.take(first), unseen)
-    columns = _columns_told(transform, held_out.batch.take(first))
-    summary = TrainingSummary(len(first), (*columns, *answered))
-    return Reference(blocks, tails, summary, _rates(ensemble.plan.layout, transform, held_out, first, unseen))
+    everybody = held_out.batch.take(first)
+    answered = _answers(ensemble, calibration, everybody, unseen)
+    summary = TrainingSummary(len(first), (*_columns_told(transform, everybody), *answered))
+    rates = _rates(ensemble.plan.layout, transform, held_out, first, unseen)
+    return Reference(blocks, tails, summary, rates, fit_states(transform, everybody))
 
 
 def fit_blocks(

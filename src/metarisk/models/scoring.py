@@ -14,11 +14,12 @@ from metarisk.features.batch import Batch
 from metarisk.models.answers import PARTLY_MEASURED, Probability, probabilities
 from metarisk.models.bundle import ModelBundle
 from metarisk.models.conformal import set_text
-from metarisk.models.limits import NOT_TRAINED, beyond_range, reasons_to_abstain
+from metarisk.models.limits import beyond_range, reasons_to_abstain
 from metarisk.models.reference import Judged
 from metarisk.schema.endpoints import task_of
 from metarisk.schema.scores import COLUMNS, DTYPES, FLAG_SEPARATOR, QUESTIONS, UNDECIDED_SETS
 
+NOT_TRAINED = "abstained:not-trained"
 # Beyond the training range by less than this share of it is a rounding of single precision.
 BARELY = 1e-6
 UNDECIDED, HELD_BACK = "undecided", "abstained:undecided"

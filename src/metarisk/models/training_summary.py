@@ -92,10 +92,10 @@ NO_SUMMARY = TrainingSummary()
 
 
 def numbers_in_cells(
-    kind: Kind, name: str, values: NDArray[np.float64], mean: float | None = None
+    kind: Kind, name: str, values: NDArray[np.float64], mean: float | None = None, *, most: int = CELLS
 ) -> Distribution:
-    """Known numbers in at most `CELLS` cells between their quantiles, at least `LEAST_CELL` in each."""
-    cells = max(min(CELLS, len(values) // LEAST_CELL), 1)
+    """Known numbers in at most ``most`` cells between their quantiles, at least `LEAST_CELL` in each."""
+    cells = max(min(most, len(values) // LEAST_CELL), 1)
     quantiles = np.quantile(values, np.arange(1, cells) / cells) if cells > 1 else np.empty(0)
     cuts = sorted({float(f"{cut:.{DIGITS}g}") for cut in quantiles.tolist()})
     counts = Distribution(kind, name, tuple(cuts), (), (0,) * (len(cuts) + 1)).cells_of(values).tolist()

@@ -281,7 +281,7 @@ def _limits(told: Told) -> str:
 
 
 def _poor_input(told: Told) -> str:
-    held = told.audit.withheld if told.audit is not None else None
+    held = sum(told.audit.abstained.values()) if told.audit is not None else None
     here = "" if held is None else f" Withheld here: {held:,} answers."
     return (
         "Missing assays and unknown columns are read as missing and widen the interval; input unlike "

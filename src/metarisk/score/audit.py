@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from metarisk.models.limits import NOT_TRAINED
 from metarisk.models.reference import FAR
 from metarisk.models.training_summary import Distribution, TrainingSummary
 from metarisk.score.counts import Counts, InputCounts, ScoreCounts
@@ -112,12 +111,6 @@ class Audit:
     flags: Mapping[str, int]
     compared: int
     far: int
-
-    @property
-    def withheld(self) -> int:
-        """Rows without a probability, of questions that the model was trained for."""
-        untrained = NOT_TRAINED.partition(":")[2]
-        return sum(rows for reason, rows in self.abstained.items() if reason != untrained)
 
     @property
     def verdict(self) -> Verdict:

@@ -154,7 +154,7 @@ def _tiles(told: Told) -> Iterator[Markup]:
     yield tile(told.summary.patients, "patients", "#samples")
     yield tile(told.questions, "questions", "#general")
     if told.audit is not None:
-        yield tile(told.audit.withheld, "answers withheld", "#audit")
+        yield tile(sum(told.audit.abstained.values()), "answers withheld", "#audit")
         yield tile(told.audit.far, "far from training", "#audit")
 
 

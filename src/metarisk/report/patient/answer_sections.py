@@ -162,8 +162,8 @@ def _score_row(score: ClinicalScore) -> tuple[Cell | str, ...]:
 def similar_section(facts: PatientFacts) -> Markup:
     """Training patients of the same type and third of risk, in counts."""
     lead = (
-        "What was seen in training patients of the same cancer type, and of these in the third with a like "
-        "predicted risk. Counts only: the model keeps no patient's record."
+        "What was seen in training patients of the same cancer type, and in those of them with a like "
+        "predicted risk. Counts only, of no single patient."
     )
     last = max((a.horizon_days for a in facts.answers if a.horizon_days), default=None)
     asked = [a for a in facts.answered if a.task in DATED or a.horizon_days in {None, last}]
@@ -177,12 +177,15 @@ def similar_section(facts: PatientFacts) -> Markup:
         return section("similar", "Similar patients, in aggregate", element("p", why))
     columns = (
         Column("Answer"),
-        Column(f"Same type ({facts.read_as or 'unknown'})"),
-        Column("Same type and third"),
-        Column("All"),
+        Column("Model, this patient"),
+        Column(f"{facts.read_as or 'Same type'}, same third of risk"),
+        Column(f"All {facts.read_as}" if facts.read_as else "Same type (unknown)"),
+        Column("All types"),
     )
-    listed = table("Share with the event, 95 % interval, number of patients", columns, rows)
-    note = element("p", f"“-” is {HIDDEN}.", class_="note")
+    listed = table(
+        "Share in whom it was seen; below it the 95 % interval and the number of patients", columns, rows
+    )
+    note = element("p", f"{capital(HIDDEN)}.", class_="note")
     return section(
         "similar",
         "Similar patients, in aggregate",
@@ -193,20 +196,26 @@ def similar_section(facts: PatientFacts) -> Markup:
 
 
 def _similar_row(answer: Answer) -> tuple[Cell | str, ...]:
-    third = _rate_cell(answer.third_rate, f"{THIRDS[answer.third]} third ") if answer.third else "-"
+    third = f"({THIRDS[answer.third]} third)" if answer.third else ""
+    own = "-" if answer.value is None else percent(answer.value)
+    label = element("span", "model, this patient: ", class_="label")
     return (
         answer_name(answer),
-        _rate_cell(answer.rate, "", "same type: "),
-        third,
-        _rate_cell(answer.everybody, "", "all: "),
+        Cell(element("span", label, own), -1.0 if answer.value is None else answer.value),
+        _rate_cell(answer.third_rate, "same type and third: ", third) if third else "-",
+        _rate_cell(answer.rate, "same type: "),
+        _rate_cell(answer.everybody, "all types: "),
     )
 
 
-def _rate_cell(rate: Rate, before: str, label: str = "") -> Markup:
-    """A base rate with its interval and number; ``label`` stands there only where columns have no heads."""
-    told = "-" if rate.value is None else interval(rate.value, rate.lower, rate.upper)
-    n = element("span", "" if rate.n is None else f" n = {rate.n:,}", class_="soft")
-    return element("span", element("span", label, class_="label"), before, told, n)
+def _rate_cell(rate: Rate, label: str, whom: str = "") -> Cell:
+    """A base rate, and below it its interval and number; ``label`` stands where columns have no heads."""
+    before, after = element("span", label, class_="label"), element("span", f" {whom}", class_="soft")
+    if rate.value is None or rate.lower is None or rate.upper is None or rate.n is None:
+        return Cell(element("span", before, element("span", "withheld", class_="soft"), after), -1.0)
+    between = f" {100 * rate.lower:.0f} to {100 * rate.upper:.0f} %, n = {rate.n:,}"
+    below = element("span", between, class_="between")
+    return Cell(element("span", before, element("b", percent(rate.value)), after, below), rate.value)
 
 
 def answer_name(answer: Answer) -> str:

@@ -12,10 +12,11 @@ from metarisk.data.cohort import Cohort
 from metarisk.explain.parts import Explained, Subject, explain_rows
 from metarisk.explain.questions import questions_of
 from metarisk.explain.stability import sign_agreement
-from metarisk.explain.states import STATES, state_rows
+from metarisk.explain.states import state_rows
 from metarisk.explain.tables import MISSING_DRIVES
 from metarisk.features.batch import Batch, FloatArray
 from metarisk.models.bundle import ModelBundle
+from metarisk.pathways.states import EMT, STATES
 from metarisk.report.patient.facts import Explanation, Part, StateFact
 from metarisk.report.patient.measured import measured_words
 from metarisk.report.patient.words import capital, plain
@@ -29,7 +30,6 @@ REST = {
 }
 NO_GRAPH = "The model has no graph path: nothing is told of pathways."
 ONE_MEMBER = "The model has one member: nothing can be said of stability."
-EMT = "emt"
 
 
 class Told(NamedTuple):
@@ -121,6 +121,21 @@ class Circuits:
     def _states(self, one: Cohort, batch: Batch) -> Iterator[StateFact]:
         titles = {state.name: state.title for state in STATES} | {EMT: "mesenchymal minus epithelial arm"}
         for row in state_rows(self.bundle, batch, one.sample_ids).to_dict("records"):
-            score = None if np.isnan(row["score"]) else round(float(row["score"]), 4)
-            counts = int(row["genes_measured"]), int(row["genes"])
-            yield StateFact(row["state"], titles[row["state"]], score, row["call"], *counts)
+            yield StateFact(
+                name=row["state"],
+                title=titles[row["state"]],
+                score=_number(row["score"], 4),
+                call=row["call"],
+                genes_measured=int(row["genes_measured"]),
+                genes=int(row["genes"]),
+                flag=row["flag"],
+                percentile=_number(row["training_percentile"], 1),
+                lower=_number(row["training_lower"], 1),
+                upper=_number(row["training_upper"], 1),
+                training_type=row["training_type"],
+                training_n=int(row["training_n"] or 0),
+            )
+
+
+def _number(value: float, digits: int) -> float | None:
+    return None if np.isnan(value) else round(float(value), digits)

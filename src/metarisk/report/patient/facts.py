@@ -154,7 +154,25 @@ class Explanation(NamedTuple):
 
 
 class StateFact(NamedTuple):
-    """State of a circuit: score in training standard deviations, None where not told; ``call`` of EMT."""
+    """State of a circuit.
+
+    Attributes
+    ----------
+    name, title
+        Id, and what a high score means.
+    score
+        In training standard deviations; None where not told.
+    call
+        Of EMT; empty text of others.
+    genes_measured, genes
+        Read of this sample, and of one that has them all.
+    flag
+        Why there is no score, or no percentile; empty text where there are both.
+    percentile, lower, upper
+        Percent of training patients that are lower, and between which it lies for sure; None where not told.
+    training_type, training_n
+        Whom it is compared with: a cancer type, or all of them, and how many.
+    """
 
     name: str
     title: str
@@ -162,6 +180,12 @@ class StateFact(NamedTuple):
     call: str
     genes_measured: int
     genes: int
+    flag: str
+    percentile: float | None
+    lower: float | None
+    upper: float | None
+    training_type: str
+    training_n: int
 
 
 class WhatIf(NamedTuple):

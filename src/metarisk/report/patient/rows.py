@@ -49,7 +49,11 @@ def _reasons(facts: PatientFacts) -> Iterator[Row]:
         note = "; ".join(filter(None, (part.assay, part.measured, agree)))
         yield _row(part.kind, f"{part.answer}: {part.title}", (part.share,), "log odds", note)
     for state in facts.states:
-        yield _row("state", state.name, (state.score,), "training standard deviations", state.call)
+        note = "; ".join(filter(None, (state.call, state.flag)))
+        yield _row("state", state.name, (state.score,), "training standard deviations", note)
+        if state.percentile is not None:
+            place, whom = (state.percentile, state.lower, state.upper), f"of {state.training_type}"
+            yield _row("state", state.name, place, "training percentile", f"{whom}, n={state.training_n}")
     for what in facts.what_if:
         numbers = (what.change, what.lower, what.upper)
         yield _row("what if", f"{what.answer}: {what.title}", numbers, "change of probability", what.source)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from metarisk.explain.stability import STABLE
 from metarisk.report.page import Cell, Column, Markup, badge, element, section, table
 from metarisk.report.page.push_bar import push_bar
-from metarisk.report.patient.facts import Answer, Explanation, Part, PatientFacts, StateFact, WhatIf
-from metarisk.report.patient.words import TIMES, capital, percent, plain, points, signed, time_words
+from metarisk.report.patient.facts import Answer, Explanation, Part, PatientFacts, WhatIf
+from metarisk.report.patient.state_part import states_part
+from metarisk.report.patient.words import TIMES, capital, percent, plain, points, time_words
 
 OPEN = 3  # answers that are taken apart on the page; the files beside it have all
 SHOWN = {"pathway": 5, "gene": 4}
@@ -36,11 +37,11 @@ def circuits_section(facts: PatientFacts) -> Markup:
         )
     lead = (
         f"Against the average training patient, in factors of the odds: {TIMES} 1.20 raises them by a fifth. "
-        f"Hollow bars: under {percent(STABLE)} of the {facts.model.members} members agree on the direction."
+        f"Hollow bars: under {percent(STABLE)} of the {facts.model.members} members agree."
     )
     told = element("div", *(_apart(facts, one) for one in _main(facts)), class_="charts wide")
     return section(
-        "circuits", "What pushed the answers", element("p", lead, class_="lead"), told, _states(facts.states)
+        "circuits", "What pushed the answers", element("p", lead, class_="lead"), told, states_part(facts)
     )
 
 
@@ -108,34 +109,6 @@ def _push_row(part: Part, longest: float, name: str) -> tuple[Cell | str, ...]:
     told = f"{name}: odds {TIMES} {factor:.2f}{agree}"
     bar = push_bar(part.share, longest, told, sure=sure)
     return name, Cell(element("span", bar, f"{TIMES} {factor:.2f}", class_="pushed"), part.share)
-
-
-def _states(states: Sequence[StateFact]) -> Markup:
-    known = [state for state in states if state.score is not None]
-    if not known:
-        why = "States of known circuits (EMT, hypoxia, immune): not told, expression was not measured."
-        return element("p", why, class_="note")
-    lead = (
-        "From expression: means of genes that the circuit raises, in training standard deviations (SD); 0 is "
-        "the training mean. No measurement of the state itself."
-    )
-    listed = element("ul", *map(_state, known), class_="states")
-    title = element("h3", f"States of known circuits: {_call(known)}")
-    return element("div", title, element("p", lead, class_="note"), listed)
-
-
-def _state(state: StateFact) -> Markup:
-    name = capital(plain(state.name)) + (f": {state.call}" if state.call else "")
-    genes = f"{state.title}; {state.genes_measured} of {state.genes} genes measured"
-    score = element("b", signed(state.score or 0.0))
-    return element("li", element("span", name), score, element("span", genes, class_="where"))
-
-
-def _call(known: Sequence[StateFact]) -> str:
-    strongest = sorted((s for s in known if not s.call), key=lambda s: -abs(s.score or 0.0))[:3]
-    told = [f"{plain(s.name)} {signed(s.score or 0.0)}" for s in strongest]
-    emt = [f"EMT {s.call}" for s in known if s.call]
-    return ", ".join([*emt, *told])
 
 
 def what_if_section(facts: PatientFacts) -> Markup:
