@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,13 @@ def post(address: str, body: object) -> Any:
         return json.loads(answer.read())
 
 
+def readme_line(start: str) -> str:
+    """The README's line of code that begins so."""
+    lines = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").splitlines()
+    (found,) = [line.partition("   # ")[0] for line in lines if line.startswith(start)]
+    return found
+
+
 def run(words: list[str], folder: Path, consumer: Consumer, **environment: str) -> None:
     """A process of Python that must end well."""
     ended = subprocess.run(
@@ -82,6 +90,7 @@ def on_ray(consumer: Consumer, folder: Path) -> pd.DataFrame:
 
 def pyfunc(consumer: Consumer, folder: Path) -> pd.DataFrame:
     """`mlflow.pyfunc.load_model(...).predict`."""
+    assert f'mlflow.pyfunc.load_model("{CHAMPION}").predict(rows)' in readme_line("scores = mlflow.pyfunc")
     return consumer.load().predict(consumer.rows)
 
 
@@ -93,16 +102,15 @@ def pyfunc_nested(consumer: Consumer, folder: Path) -> pd.DataFrame:
 
 
 def models_predict(consumer: Consumer, folder: Path) -> pd.DataFrame:
-    """`mlflow models predict`."""
+    """`mlflow models predict`, by the README's line."""
     (folder / "rows.json").write_text(json.dumps({"dataframe_records": records_of(consumer.rows)}))
-    words = ["-m", "mlflow", "models", "predict", "--model-uri", CHAMPION, "--env-manager", "local"]
-    words += ["--content-type", "json", "--input-path", str(folder / "rows.json")]
-    run([*words, "--output-path", str(folder / "scores.json")], folder, consumer)
+    run(["-m", *shlex.split(readme_line("mlflow models predict "))], folder, consumer)
     return as_table(json.loads((folder / "scores.json").read_text())["predictions"])
 
 
 def models_serve(consumer: Consumer, folder: Path) -> pd.DataFrame:
-    """`mlflow models serve`, asked over HTTP."""
+    """`mlflow models serve`, asked over HTTP; the README's line, but for its port."""
+    assert f"-m {CHAMPION} --env-manager local --port" in readme_line("mlflow models serve ")
     with model_server(CHAMPION, consumer.uri, folder / "log") as address:
         answer = post(address, {"dataframe_records": records_of(consumer.rows)})
     return as_table(answer["predictions"])
@@ -136,7 +144,7 @@ def service_at_once(consumer: Consumer, folder: Path) -> pd.DataFrame:
     return as_table(answer.json()["scores"])
 
 
-SPARK = """
+SPARK = f"""
 import json, sys
 import mlflow
 from pyspark.sql import SparkSession
@@ -148,8 +156,8 @@ spark = SparkSession.builder.master("local[1]").getOrCreate()
 samples = spark.read.schema(json.load(open(rows + ".schema"))["ddl"]).json(rows)
 mlflow.set_tracking_uri(registry)
 
-score = mlflow.pyfunc.spark_udf(spark, "models:/metarisk@champion", SPARK_TYPE, params={"layout": "nested"})
-answers = samples.select(inline(score(struct("*")).answers))
+{readme_line("score = mlflow.pyfunc.spark_udf")}
+{readme_line("answers = samples.select")}
 
 answers.toPandas().to_parquet(out)
 spark.stop()
