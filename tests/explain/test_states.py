@@ -105,6 +105,13 @@ def test_emt_calls_stay_empty_where_an_arm_is_unknown() -> None:
     assert emt_call(np.array([np.nan, 1.0]), np.array([1.0, np.nan])).tolist() == ["", ""]
 
 
+def test_emt_is_called_where_both_arms_are_clear_of_the_mean() -> None:
+    epithelial = np.array([0.5, -0.5, 0.5, -0.5, 0.05, 0.5])
+    mesenchymal = np.array([-0.5, 0.5, 0.5, -0.5, 0.5, -0.05])
+    told = ["epithelial", "mesenchymal", "hybrid", "neither", "unclear", "unclear"]
+    assert emt_call(epithelial, mesenchymal).tolist() == told
+
+
 def test_percentiles_are_mid_ranks_and_unknown_stays_unknown() -> None:
     scores = np.array([1.0, 2.0, 2.0, 4.0, np.nan])
     found = percentiles(scores, np.sort(scores))

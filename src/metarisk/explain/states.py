@@ -20,20 +20,24 @@ TOO_FEW = "abstained:too-few-genes"
 NO_EXPRESSION = "abstained:no-expression"
 NEVER_READ = "abstained:model-without-expression"
 ALL_TYPES = "(all types)"
+CLEAR = 0.1  # standard deviations of the training patients
 
 
 def emt_call(epithelial: DoubleArray, mesenchymal: DoubleArray) -> NDArray[np.object_]:
-    """EMT state by which arms stand at or above the training mean, shape (N,); empty where one is unknown.
+    """EMT state by which arms stand above the training mean, shape (N,); empty where one is unknown.
 
-    ``epithelial`` and ``mesenchymal`` where one arm alone does, ``hybrid`` where both do: cells, or a mixture
-    of cells, that show both kinds of genes at once, which is what the hybrid state was defined by (Jolly et
-    al., Implications of the hybrid epithelial/mesenchymal phenotype in metastasis, Front Oncol 2015; Nieto et
-    al., EMT: 2016, Cell 2016), and ``neither``. The bound is ours, and bulk tissue cannot tell hybrid cells
-    from epithelial tumour beside mesenchymal stroma.
+    ``unclear`` where an arm lies within `CLEAR` of the mean: a call there would turn on chance. Else
+    ``epithelial`` and ``mesenchymal`` where one arm alone stands above, ``hybrid`` where both do: cells, or a
+    mixture of cells, that show both kinds of genes at once, which is what the hybrid state was defined by
+    (Jolly et al., Implications of the hybrid epithelial/mesenchymal phenotype in metastasis, Front Oncol 2015;
+    Nieto et al., EMT: 2016, Cell 2016), and ``neither``. The bounds are ours, and bulk tissue cannot tell
+    hybrid cells from epithelial tumour beside mesenchymal stroma.
     """
+    arms = np.stack([epithelial, mesenchymal])
     high = (epithelial >= 0.0).astype(int) + 2 * (mesenchymal >= 0.0)
     named = np.array(["neither", "epithelial", "mesenchymal", "hybrid"], dtype=object)[high]
-    return np.where(np.isnan(epithelial) | np.isnan(mesenchymal), "", named)
+    named = np.where((np.abs(arms) < CLEAR).any(axis=0), "unclear", named)
+    return np.where(np.isnan(arms).any(axis=0), "", named)
 
 
 def state_rows(bundle: ModelBundle, batch: Batch, sample_ids: NDArray[np.str_]) -> pd.DataFrame:
