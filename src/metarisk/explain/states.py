@@ -30,8 +30,8 @@ def emt_call(epithelial: DoubleArray, mesenchymal: DoubleArray) -> NDArray[np.ob
     ``epithelial`` and ``mesenchymal`` where one arm alone stands above, ``hybrid`` where both do: cells, or a
     mixture of cells, that show both kinds of genes at once, which is what the hybrid state was defined by
     (Jolly et al., Implications of the hybrid epithelial/mesenchymal phenotype in metastasis, Front Oncol
-    2015; Nieto et al., EMT: 2016, Cell 2016), and ``neither``. The bounds are ours, and bulk tissue cannot tell
-    hybrid cells from epithelial tumour beside mesenchymal stroma.
+    2015; Nieto et al., EMT: 2016, Cell 2016), and ``neither``. The bounds are ours, and bulk tissue cannot
+    tell hybrid cells from epithelial tumour beside mesenchymal stroma.
     """
     arms = np.stack([epithelial, mesenchymal])
     high = (epithelial >= 0.0).astype(int) + 2 * (mesenchymal >= 0.0)
