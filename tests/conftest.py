@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 # Before torch is imported: two threads on a busy machine wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A busy machine is slow, not wrong.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 if TYPE_CHECKING:
     from metarisk.data.cohort import Cohort
