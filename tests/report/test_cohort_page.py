@@ -261,6 +261,14 @@ def test_the_files_beside_the_page_say_the_same_and_equal_runs_are_equal(
         assert not any(each in content for each in ids), name
 
 
+def test_every_link_of_the_page_leads_to_a_part_of_it(told: Told) -> None:
+    judged = replace(told, training=False)
+    for each in (told, judged, replace(judged, audit=None)):
+        page = cohort_page(each)
+        links = set(re.findall(r'href="#([^"]+)"', page))
+        assert {"general", "moves"} < links <= set(re.findall(r' id="([^"]+)"', page))
+
+
 def test_the_question_that_is_chosen_is_taken_apart_and_the_keyboard_chooses(
     browser: Any, file: Path
 ) -> None:

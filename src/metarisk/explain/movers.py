@@ -140,10 +140,8 @@ def _circuits(subject: Subject, batch: Batch) -> tuple[pd.DataFrame, DoubleArray
     for _, found in explain(subject, batch):
         tally.add(found.shares["pathway"])
         added.append(found.shares["pathway"][..., : names.own].mean(axis=0))
-    summed, direction = (
-        tally.result(),
-        _correlation(np.concatenate(added, axis=1), activities(subject, batch)),
-    )
+    summed = tally.result()
+    direction = _correlation(np.concatenate(added, axis=1), activities(subject, batch))
     tables = []
     for place, answer in enumerate(subject.questions):
         size = summed.size[place]

@@ -114,6 +114,8 @@ def edge_table(subject: Subject, taken: Taken, circuits: pd.DataFrame, most: int
 
     Parameters
     ----------
+    subject, taken
+        A model, and what `take_apart` found of it.
     circuits
         Columns ``answer, circuit, title``, the circuits of an answer by size.
     most

@@ -46,7 +46,8 @@ class Place(NamedTuple):
     cancer_type
         Theirs, `EVERYBODY` for all.
     why
-        Flag of what there is no percentile for; empty text where there is one.
+        Flag that says why there is no percentile; empty text where there is one, or where the score is
+        not known.
     """
 
     percentile: float

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from metarisk.pathways.curated import CuratedEdge, curated_edges
 
@@ -160,6 +160,7 @@ EMT = "emt"  # the mesenchymal score minus the epithelial one
 STATE_NAMES = (*(state.name for state in STATES), EMT)
 
 
+@cache
 def states_sha256() -> str:
     """Hash of what the states are: their genes with signs. Scores of another one cannot be compared."""
     told = json.dumps({state.name: state.genes for state in STATES}, sort_keys=True)

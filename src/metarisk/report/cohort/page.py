@@ -50,7 +50,7 @@ def cohort_page(told: Told) -> str:
     """The page as text: self-contained, counts and figures only, no patient's value or id in it."""
     sections = list(_sections(told))
     title = f"{told.name}: {'training' if told.training else 'evaluation'}"
-    return document(title, _header(told), sections, styles=("network.css",))
+    return document(title, _header(told), sections, styles=("push.css", "network.css"))
 
 
 def _sections(told: Told) -> Iterator[Markup]:
@@ -110,7 +110,8 @@ def _header(told: Told) -> Markup:
         fact("Model", f"{model.name} {model.version} ({model.experiment.name})"),
         fact("SHA-256 of the bundle", element("code", model.sha256)),
     )
-    hidden = {"learning"} if not told.training else {"audit", "flags"}
+    hidden = {"audit", "flags"} if told.training else {"learning"}
+    hidden |= {"flags"} if told.audit is None else set()
     hidden |= set() if len(told.versus) else {"versus"}
     links = (
         element("li", element("a", text, href=f"#{name}")) for name, text in CONTENTS if name not in hidden

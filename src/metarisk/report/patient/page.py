@@ -17,7 +17,7 @@ from metarisk.report.patient.quality_section import VERDICTS, quality_section, q
 from metarisk.report.patient.why_sections import circuits_section, limits_section, what_if_section
 from metarisk.report.patient.words import interval
 
-STYLES = ("patient.css",)
+STYLES = ("push.css", "patient.css")
 
 
 def patient_page(facts: PatientFacts) -> str:
