@@ -263,6 +263,38 @@ def unseen(
 
 
 @benchmark.command()
+def repeat(
+    tables: Annotated[
+        list[Path],
+        typer.Argument(metavar="TABLE...", help="Tables of compare, graph or unseen, as committed."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the runs; a stopped one goes on in it.")],
+    configs: Annotated[Path, typer.Option(help="Folder that holds the configurations.")] = Path("configs"),
+    data_root: DataRoot = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, help="Largest difference of a figure that still counts as the same.")
+    ] = 0.0,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of a run, one thread each.")] = 1,
+) -> None:
+    """Make committed tables again, each from its configuration, and say what differs.
+
+    A table's first lines hold the hash of its configuration, which is looked up below `--configs` and run.
+    What comes out is compared cell by cell: figures, intervals, numbers of patients, words. Exits 1 where a
+    figure differs by more than the tolerance.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.jobs.benchmark_repeat import TABLE, Repeated, benchmark_repeat
+
+    with progress() as on_progress:
+        rows = benchmark_repeat(
+            tables, out=out, configs=configs, data_root=data_root, workers=workers, on_progress=on_progress
+        )
+    _tell(Repeated._fields, rows, out / TABLE)
+    if any(row.largest > tolerance for row in rows):
+        raise typer.Exit(1)
+
+
+@benchmark.command()
 def consumers(
     bundle: Annotated[Path, typer.Argument(metavar="BUNDLE", help="Bundle folder that `train` wrote.")],
     samples: Annotated[
