@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -103,6 +104,11 @@ def test_no_file_is_a_pickle(saved: Path) -> None:
     }
     for name, content in bytes_of(saved).items():
         assert not content.startswith((b"\x80", b"PK")), name  # a pickle's protocol mark, torch's zip
+
+
+def test_who_may_read_one_file_may_read_them_all(saved: Path) -> None:
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in saved.rglob("*") if path.is_file()}
+    assert set(modes.values()) == {modes["manifest.json"]}, modes
 
 
 def test_an_existing_folder_is_kept_unless_it_may_be_replaced(small: Any, copy: Path) -> None:

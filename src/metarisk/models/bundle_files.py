@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from safetensors.numpy import save as arrays_as_bytes
 from safetensors.torch import load_file as load_weights
-from safetensors.torch import save_file as save_weights
+from safetensors.torch import save as tensors_as_bytes
 
 from metarisk.config.experiment import Experiment
 from metarisk.features.columns import DirectColumn
@@ -43,19 +45,19 @@ def write_files(bundle: ModelBundle, folder: Path) -> None:
     _write_transform(bundle.transform, folder)
     plan = bundle.ensemble.plan
     _write_json(folder / LAYOUT, _layout_tree(plan.layout))
-    save_file({"centre": plan.centre, "scale": plan.scale, "edges": plan.edges}, folder / PLAN)
+    _write_arrays(folder / PLAN, {"centre": plan.centre, "scale": plan.scale, "edges": plan.edges})
     weights = {
         f"{member}.{name}": tensor.detach().cpu().contiguous()
         for member, network in enumerate(bundle.ensemble.members)
         for name, tensor in network.state_dict().items()
     }
-    save_weights(weights, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(tensors_as_bytes(weights))
     _write_calibration(bundle.calibration, folder / CALIBRATION)
     _write_json(folder / SETS, tree_of_sets(bundle.calibration.sets))
     ids = bundle.training_ids
     _write_json(folder / TRAINING_IDS, {"salt": ids.salt, "digests": ids.digests})
     _write_json(folder / REFERENCE, tree_of_reference(bundle.reference))
-    save_file(arrays_of_reference(bundle.reference), folder / SPACES)
+    _write_arrays(folder / SPACES, arrays_of_reference(bundle.reference))
     _write_json(folder / PROVENANCE, bundle.provenance)
     _write_json(folder / FIGURES, bundle.figures)
     if bundle.subgroups:
@@ -112,7 +114,7 @@ def _write_transform(transform: FeatureTransform, folder: Path) -> None:
     for assay, scale in transform.scales.items():
         arrays[f"{assay.value}.centre"] = scale.centre
         arrays[f"{assay.value}.spread"] = scale.spread
-    save_file(arrays, folder / SCALES)
+    _write_arrays(folder / SCALES, arrays)
 
 
 def _read_transform(folder: Path) -> FeatureTransform:
@@ -149,7 +151,7 @@ def _write_calibration(calibration: Calibration, path: Path) -> None:
     arrays = {"slope": np.asarray(calibration.slope), "offset": np.asarray(calibration.offset)}
     arrays |= {f"missing.{assay.value}": spread for assay, spread in calibration.missing_spread.items()}
     arrays |= {f"steps.{column}": np.ascontiguousarray(knots) for column, knots in calibration.steps.items()}
-    save_file(arrays, path)
+    _write_arrays(path, arrays)
 
 
 def _read_calibration(folder: Path) -> Calibration:
@@ -162,6 +164,11 @@ def _read_calibration(folder: Path) -> Calibration:
 
 def _under(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _write_arrays(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write as any other file is: the library's own way leaves a file that its owner alone can read."""
+    path.write_bytes(arrays_as_bytes(arrays))
 
 
 def _write_json(path: Path, tree: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from metarisk import __version__
@@ -123,7 +123,7 @@ def save_pretrained(pretrained: Pretrained, folder: Path, *, overwrite: bool = F
         If the folder exists and may not be replaced, or cannot be written.
     """
     with placed(folder, overwrite=overwrite, marker=MANIFEST) as draft:
-        save_file(dict(pretrained.weights), draft / WEIGHTS)
+        (draft / WEIGHTS).write_bytes(save(dict(pretrained.weights)))
         manifest: Manifest = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
