@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
-import stat
 import shutil
+import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 class Heart(threading.Thread):
-    """Beats for as long as its block runs.
+    """Beats for as long as its block runs and goes on.
 
     Parameters
     ----------
@@ -25,6 +25,10 @@ class Heart(threading.Thread):
         What is held.
     leaving
         True once the worker was told to end.
+    stalled_s
+        Seconds without progress after which the block is taken for hung: the lease is let go.
+    on_stall
+        Called then, from this thread: the block, which hears nothing, cannot end itself.
 
     Attributes
     ----------
@@ -34,7 +38,15 @@ class Heart(threading.Thread):
         True where the job's owner cancelled it.
     """
 
-    def __init__(self, queue: Queue, job: Job, leaving: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        job: Job,
+        leaving: Callable[[], bool],
+        *,
+        stalled_s: float,
+        on_stall: Callable[[], object],
+    ) -> None:
         super().__init__(name=f"heart of {job.id}", daemon=True)
         self.lost = False
         self.cancelled = job.cancel_asked
@@ -43,7 +55,10 @@ class Heart(threading.Thread):
         self._leaving = leaving
         self._progress = (job.stage, job.done, job.of)
         self._ended = threading.Event()
-        self._held_until_s = time.monotonic() + queue.lease_s
+        self._stalled_s = stalled_s
+        self._on_stall = on_stall
+        self._moved_s = time.monotonic()
+        self._held_until_s = self._moved_s + queue.lease_s
 
     def __enter__(self) -> Self:
         self.start()
@@ -58,16 +73,23 @@ class Heart(threading.Thread):
     def progress(self, stage: str, done: int, of: int) -> None:
         """Note how far the job is; it is told with the next beat."""
         self._progress = (stage, done, of)
+        self._moved_s = time.monotonic()
 
     def stop(self) -> bool:
         """True where the job should stop after the part that it is at."""
         return self.lost or self.cancelled or self._leaving()
 
     def run(self) -> None:
-        """Beat until the block ends or the lease is lost."""
+        """Beat until the block ends or hangs, or the lease is lost."""
         beat_s = min(self._queue.lease_s / 4, LONGEST_BEAT_S)
         while not (self.lost or self._ended.wait(beat_s)):
-            self._beat()
+            silent_s = time.monotonic() - self._moved_s
+            if silent_s <= self._stalled_s:
+                self._beat()
+                continue
+            _log.error("job %s: no progress for %.0f s, given up", self._job.id, silent_s)
+            self.lost = True
+            self._on_stall()
 
     def _beat(self) -> None:
         stage, done, of = self._progress

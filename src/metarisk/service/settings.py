@@ -125,6 +125,9 @@ class Settings(Section):
         How long results are kept.
     lease_s
         Seconds after which a silent worker's job is another's.
+    stalled_s
+        Seconds without progress after which a worker takes itself for hung, lets its job go, and ends. A
+        step that takes longer, such as reading a large file from a slow disk, needs a higher one.
     poll_s
         Seconds between two looks of an idle worker.
     refresh_s
@@ -142,6 +145,7 @@ class Settings(Section):
     limits: Limits = Limits()
     keep_days: float = Field(default=30.0, gt=0)
     lease_s: float = Field(default=60.0, gt=0)
+    stalled_s: float = Field(default=1800.0, gt=0)
     poll_s: float = Field(default=1.0, gt=0)
     refresh_s: float = Field(default=5.0, ge=0)
 

@@ -88,7 +88,8 @@ class Worker:
         out = self._folder.result(job.id)
         out.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         error: Exception | None = None
-        with Heart(self._queue, job, self._leave.is_set) as heart:
+        leaving, stalled_s = self._leave.is_set, self._settings.stalled_s
+        with Heart(self._queue, job, leaving, stalled_s=stalled_s, on_stall=_end_hung_process) as heart:
             try:
                 pinned = self._pinned(job)
                 if pinned is not None:
@@ -159,3 +160,9 @@ class Worker:
 
     def _told_to_leave(self, number: int, frame: FrameType | None) -> None:
         self._leave.set()
+
+
+def _end_hung_process() -> None:
+    """End at once, whatever the main thread is stuck in; who started the worker starts another."""
+    logging.shutdown()
+    os._exit(os.EX_TEMPFAIL)
