@@ -11,6 +11,11 @@ import typer
 from metarisk.cli.options import DataRoot, Model, Overwrite, Study, TrackingUri
 
 Out = Annotated[Path, typer.Option(help="Folder to make; it holds the table in the end.")]
+Experiment = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/benchmarks.")
+]
+Results = Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")]
 benchmark = typer.Typer(
     help="Measure speed and memory on this machine.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -173,16 +178,14 @@ def _size(text: str) -> tuple[int, int]:
 
 @benchmark.command()
 def compare(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/benchmarks.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")],
+    config: Experiment,
+    out: Results,
     data_root: DataRoot = None,
     only: Annotated[
         list[str] | None,
         typer.Option(help="Fit this model and compare nothing yet; repeat it for several."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Compare an experiment with its baselines and controls.
 
@@ -207,12 +210,10 @@ def compare(
 
 @benchmark.command()
 def graph(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/benchmarks.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")],
+    config: Experiment,
+    out: Results,
     data_root: DataRoot = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Ask whether the graph earns its place.
 
@@ -235,12 +236,10 @@ def graph(
 
 @benchmark.command()
 def unseen(
-    config: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="A complete experiment, YAML; see configs/benchmarks.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")],
+    config: Experiment,
+    out: Results,
     data_root: DataRoot = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Ask what the graph tells of genes and panels that nothing was learned from.
 
@@ -268,13 +267,13 @@ def repeat(
         list[Path],
         typer.Argument(metavar="TABLE...", help="Tables of compare, graph or unseen, as committed."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the runs; a stopped one goes on in it.")],
+    out: Results,
     configs: Annotated[Path, typer.Option(help="Folder that holds the configurations.")] = Path("configs"),
     data_root: DataRoot = None,
     tolerance: Annotated[
         float, typer.Option(min=0, help="Largest difference of a figure that still counts as the same.")
     ] = 0.0,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes of a run, one thread each.")] = 1,
+    workers: Workers = 1,
 ) -> None:
     """Make committed tables again, each from its configuration, and say what differs.
 
