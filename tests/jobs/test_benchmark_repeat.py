@@ -78,7 +78,7 @@ def test_tables_of_one_run_are_made_again_together_and_equal_to_the_last_digit(
     assert [row.table for row in rows] == [TABLE, SUBGROUPS]
     for row, path in zip(rows, tables, strict=True):
         assert row.figures == row.equal > 20
-        assert (row.largest, row.where, row.other) == (0.0, "", "")
+        assert (row.largest, row.where, row.largest_p, row.other) == (0.0, "", 0.0, "")
         assert row.rows == len(StoredTable.read(path).cells)
     assert rows[0].fit_seconds > 0
     assert len(list((configs / "again" / "compare_small" / "parts").glob("*.parquet"))) == 6
@@ -106,19 +106,29 @@ def test_a_changed_figure_is_found_and_the_command_says_so(
     assert run([*words, "--tolerance", "0.3"]) == 0
 
 
-def test_a_changed_word_and_other_data_are_told(configs: Path, altered: Callable[[str, str], Path]) -> None:
+def test_a_changed_word_p_value_or_number_of_rows_and_other_data_are_told(
+    configs: Path, committed: Path, altered: Callable[[str, str], Path]
+) -> None:
     (row,) = benchmark_repeat(
         [altered("\tdelong\t", "\tbootstrap\t")], out=configs / "again", configs=configs
     )
     assert row.largest == float("inf")
     assert row.equal == row.figures
+    table = altered("\tdelong\t", "\tdelong\t0.0")
+    (row,) = benchmark_repeat([table], out=configs / "again", configs=configs)
+    assert (row.largest, row.where) == (0.0, "")
+    assert row.largest_p > 0
+    rows = StoredTable.read(committed / TABLE).cells
+    table = altered("\t".join(rows.iloc[-1]) + "\n", "")
+    (row,) = benchmark_repeat([table], out=configs / "again", configs=configs)
+    assert (row.largest, row.where) == (float("inf"), f"{len(rows)} rows in place of {len(rows) - 1}")
     table = altered("# cohort_sha256: ", "# cohort_sha256: 0")
     (row,) = benchmark_repeat([table], out=configs / "again", configs=configs)
     assert row.other == "data"
 
 
 def test_a_table_that_cannot_be_made_again_says_why(
-    configs: Path, committed: Path, altered: Callable[[str, str], Path], tmp_path: Path
+    configs: Path, altered: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     def refused(table: Path) -> str:
         with pytest.raises((ConfigError, InputError)) as error:
@@ -128,8 +138,6 @@ def test_a_table_that_cannot_be_made_again_says_why(
     assert "no configuration below" in refused(altered("# config_sha256: ", "# config_sha256: 0"))
     assert "does not come from a configuration" in refused(altered("benchmark compare", "benchmark speed"))
     assert "no table of this run has the columns" in refused(altered("\tdiff_lower\t", "\tlower_diff\t"))
-    last = "\t".join(StoredTable.read(committed / TABLE).cells.iloc[-1])
-    assert "the table made now has" in refused(altered(f"{last}\n", ""))
     plain = tmp_path / "plain.tsv"
     plain.write_text("a\tb\n1\t2\n", encoding="utf-8")
     assert "is no table of figures" in refused(plain)

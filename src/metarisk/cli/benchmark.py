@@ -271,15 +271,16 @@ def repeat(
     configs: Annotated[Path, typer.Option(help="Folder that holds the configurations.")] = Path("configs"),
     data_root: DataRoot = None,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Largest difference of a figure that still counts as the same.")
-    ] = 0.0,
+        float,
+        typer.Option(min=0, help="Largest difference of a figure, p values apart, that counts as the same."),
+    ] = 0.001,
     workers: Workers = 1,
 ) -> None:
     """Make committed tables again, each from its configuration, and say what differs.
 
     A table's first lines hold the hash of its configuration, which is looked up below `--configs` and run.
-    What comes out is compared cell by cell: figures, intervals, numbers of patients, words. Exits 1 where a
-    figure differs by more than the tolerance.
+    What comes out is compared cell by cell: figures, intervals, numbers of patients, words. Another processor
+    rounds elsewhere, in the fourth digit or so. Exits 1 where a figure differs by more than the tolerance.
     """
     from metarisk.cli.progress import progress
     from metarisk.jobs.benchmark_repeat import TABLE, Repeated, benchmark_repeat

@@ -40,10 +40,11 @@ class Repeated(NamedTuple):
         Of the table; a figure is a number in it.
     equal
         Figures that came out the same to the last digit written.
-    largest
-        Largest absolute difference of two figures; infinite where a word differs.
-    where
-        Row and column of the largest difference; empty where nothing differs.
+    largest, where
+        Largest absolute difference of two figures, p values apart, and its row and column; infinite where a
+        word or the number of rows differs.
+    largest_p
+        Largest absolute difference of two p values.
     other
         What the two rest on that differs: data, topology, split, seed or versions of libraries.
     fit_seconds
@@ -57,6 +58,7 @@ class Repeated(NamedTuple):
     equal: int
     largest: float
     where: str
+    largest_p: float
     other: str
     fit_seconds: float
 
@@ -118,7 +120,7 @@ def benchmark_repeat(
     ConfigError
         If no configuration has a table's hash: it was made from another one.
     MetariskError
-        If a table, a configuration or its data cannot be used, or columns or the number of rows differ.
+        If a table, a configuration or its data cannot be used, or the columns differ.
     """
     by_hash = experiments_below(configs)
     runs: dict[_Run, list[StoredTable]] = {}
@@ -171,16 +173,12 @@ def _run_of(table: StoredTable, by_hash: Mapping[str, Path], configs: Path) -> _
 
 def _beside(table: StoredTable, run: _Run, folder: Path, spent: float) -> Repeated:
     made = _counterpart(table, folder)
-    found = difference(table.cells, made.cells)
     other = [name for key, name in RESTS_ON.items() if table.heading.get(key) != made.heading.get(key)]
     return Repeated(
         table.path.name,
         run.config.name,
         len(table.cells),
-        found.figures,
-        found.equal,
-        found.largest,
-        found.where,
+        *difference(table.cells, made.cells),
         ", ".join(other),
         spent,
     )

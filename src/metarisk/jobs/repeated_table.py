@@ -6,9 +6,12 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from metarisk.errors import InputError
+
+P_VALUES = ("p", "p_holm")
 
 
 class StoredTable(NamedTuple):
@@ -63,39 +66,35 @@ class Difference(NamedTuple):
     equal
         How many of them are the same text in the second.
     largest
-        Largest absolute difference of two numbers; infinite where a cell of one is no number, or another
-        word, in the other.
+        Largest absolute difference of two figures, p values apart; infinite where rows are missing or new, or
+        a cell of one is no number, or another word, in the other.
     where
         The labels of its row, and its column; empty where nothing differs.
+    largest_p
+        Largest absolute difference of two p values: resampling moves them most.
     """
 
     figures: int
     equal: int
     largest: float
     where: str
+    largest_p: float
 
 
 def difference(first: pd.DataFrame, second: pd.DataFrame) -> Difference:
-    """Compare cells of tables whose rows come in one order.
-
-    Raises
-    ------
-    InputError
-        If they have not the same columns and as many rows.
-    """
-    shapes = [f"{len(table)} rows of {', '.join(table.columns)}" for table in (first, second)]
-    if shapes[0] != shapes[1]:
-        raise InputError(
-            f"the table made now has {shapes[1]}",
-            expected=shapes[0],
-            do="What is compared has changed since; make the table anew and commit it.",
-        )
-    pairs = list(zip(first.to_numpy().ravel(), second.to_numpy().ravel(), strict=True))
-    gaps = [_gap(*pair) for pair in pairs]
-    figures = [pair for pair in pairs if _is_number(pair[0])]
-    largest = max(gaps, default=0.0)
-    where = _place(first, gaps.index(largest)) if largest else ""
-    return Difference(len(figures), sum(then == now for then, now in figures), largest, where)
+    """Compare the cells of two tables that have the same columns, row by row."""
+    figures = sum(map(_is_number, first.to_numpy().ravel()))
+    if len(first) != len(second):
+        return Difference(figures, 0, math.inf, f"{len(second)} rows in place of {len(first)}", 0.0)
+    pairs = zip(first.to_numpy().ravel(), second.to_numpy().ravel(), strict=True)
+    gaps = np.array([_gap(*pair) for pair in pairs]).reshape(first.shape)
+    unequal = sum(map(_is_number, first.to_numpy()[gaps > 0]))
+    of_p = first.columns.isin(P_VALUES)
+    measured = np.where(of_p, 0.0, gaps)
+    row, column = divmod(int(measured.argmax()), gaps.shape[1])
+    largest = float(measured[row, column])
+    where = _place(first.iloc[row], first.columns[column]) if largest else ""
+    return Difference(figures, figures - unequal, largest, where, float(gaps[:, of_p].max(initial=0.0)))
 
 
 def _gap(first: str, second: str) -> float:
@@ -114,7 +113,6 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _place(table: pd.DataFrame, position: int) -> str:
-    row, column = divmod(position, table.shape[1])
-    labels = [cell for cell in table.iloc[row] if cell and not _is_number(cell)]
-    return f"{', '.join(labels)}: {table.columns[column]}"
+def _place(row: pd.Series[str], column: str) -> str:
+    labels = [cell for cell in row if cell and not _is_number(cell)]
+    return f"{', '.join(labels)}: {column}"
