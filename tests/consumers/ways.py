@@ -24,6 +24,7 @@ from metarisk.jobs.model_server import consumer_environment, model_server
 from metarisk.schema.assays import Assay
 from metarisk.schema.scores import COLUMNS, DTYPES
 from metarisk.score import read_scores
+from tests import nursery
 from tests.consumers.conftest import CHAMPION, Consumer
 from tests.service.conftest import make_service
 
@@ -60,7 +61,7 @@ def readme_line(start: str) -> str:
 
 
 def run(words: list[str], folder: Path, consumer: Consumer, **environment: str) -> None:
-    """A process of Python that must end well."""
+    """A fresh process of Python that must end well."""
     ended = subprocess.run(
         [sys.executable, *words],
         cwd=folder,
@@ -77,7 +78,9 @@ def command_line(consumer: Consumer, folder: Path, *options: str, model: str = C
     """`metarisk score` over a stored cohort."""
     write_cohort(consumer.cohort, folder / "new")
     words = ["-m", "metarisk", "score", model, str(folder / "new"), "--out", str(folder / "scores")]
-    run([*words, "--tracking-uri", consumer.uri, *options], folder, consumer)
+    words += ["--tracking-uri", consumer.uri, *options]
+    ended = nursery.run(*words, env=consumer_environment(consumer.uri), cwd=folder, timeout=PATIENCE_S)
+    assert ended.returncode == 0, ended.stderr[-4000:]
     return read_scores(folder / "scores")
 
 

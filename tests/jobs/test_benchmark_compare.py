@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +14,7 @@ from metarisk.jobs.benchmark_compare import FIGURE, TABLE, CompareResult, benchm
 from metarisk.jobs.compared_parts import read_part
 from metarisk.pathways.artefact import save_topology
 from metarisk.pathways.topology import Topology
+from tests.nursery import start
 
 SETTINGS: dict[str, Any] = {
     "name": "small",
@@ -135,10 +133,10 @@ def test_a_workers_refusal_is_told_by_the_command(place: Place) -> None:
 def test_a_killed_run_goes_on_where_it_was(place: Place) -> None:
     config = place.write(training={"epochs": 40})
     command = ["benchmark", "compare", str(config), "--out", str(place.out)]
-    process = subprocess.Popen([sys.executable, "-m", "metarisk", *command], stderr=subprocess.DEVNULL)
+    process = start("-m", "metarisk", *command)
     while not list(place.out.glob("parts/*.parquet")) and process.poll() is None:
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
     stood = {path.name for path in place.out.glob("parts/*.parquet")}
     assert stood

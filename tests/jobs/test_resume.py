@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,20 +13,19 @@ import pytest
 from metarisk.errors import InputError, OutputError
 from metarisk.jobs.train import CHECKPOINTS, train
 from metarisk.models.bundle import load_bundle
+from tests.nursery import start
 
 pytestmark = pytest.mark.slow
 
 
 def kill_when(job: Any, out: Path, reached: Callable[[], bool], pause_s: float = 0.0) -> None:
     """Start or resume the job and kill it a moment after it reached a point."""
-    child = subprocess.Popen(
-        [sys.executable, *job.command(out, "--resume")], env=job.environment, stderr=subprocess.DEVNULL
-    )
+    child = start(*job.command(out, "--resume"), env=job.environment)
     while not reached():
         assert child.poll() is None, "the job ended before it was killed"
         time.sleep(0.001)
     time.sleep(pause_s)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     child.wait()
 
 
@@ -64,9 +60,7 @@ def test_a_job_killed_again_and_again_ends_with_the_same_bundle(job: Any, tmp_pa
         InputError, match=r"rests on something else: training\.learning_rate was 0\.003 and is 0\.5"
     ):
         train(job.config(learning_rate=0.5), out=out, resume=True)
-    subprocess.run(
-        [sys.executable, *job.command(out, "--resume")], env=job.environment, check=True, capture_output=True
-    )
+    assert start(*job.command(out, "--resume"), env=job.environment).wait() == 0
     assert load_bundle(out / "bundle").sha256 == job.undisturbed.sha256
     assert not list(out.glob(f"{CHECKPOINTS}*"))
     with pytest.raises(OutputError, match=r"bundle exists\. Choose another"):

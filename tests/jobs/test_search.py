@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ from metarisk.errors import ConfigError, OutputError
 from metarisk.jobs.search import SearchOptions, SearchResult, search
 from metarisk.tracking.run import spool_uri
 from metarisk.train.trials import STORE
+from tests.nursery import start
 
 SETTINGS: dict[str, Any] = {
     "name": "hunt",
@@ -136,14 +135,13 @@ def test_a_killed_search_goes_on_and_ends_like_one_that_was_not(
     _, whole = done
     out = out_in(tmp_path, store_in)
     config = write_config(tmp_path)
-    words = [sys.executable, "-m", "metarisk", "search", str(config), "--out", str(out)]
-    with subprocess.Popen(words, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as job:
-        limit = time.monotonic() + 60
-        while not (out / "trials.tsv").exists() and time.monotonic() < limit:
-            time.sleep(0.01)
-        time.sleep(0.1)  # into the next trial
-        job.send_signal(signal.SIGKILL)
-    assert job.returncode == -signal.SIGKILL
+    job = start("-m", "metarisk", "search", str(config), "--out", str(out))
+    limit = time.monotonic() + 60
+    while not (out / "trials.tsv").exists() and time.monotonic() < limit:
+        time.sleep(0.01)
+    time.sleep(0.1)  # into the next trial
+    job.kill()
+    assert job.wait() == -signal.SIGKILL
     killed_after = len(without_seconds(out / "trials.tsv"))
     assert 1 <= killed_after < 7
     result = search(config, out=out)

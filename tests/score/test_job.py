@@ -28,6 +28,7 @@ from metarisk.models.fingerprint import TrainingIds
 from metarisk.score import Conduct, Hooks, ScoreReport, read_scores, score_stream, score_to, stream_cohort
 from metarisk.score.engine import in_this_process
 from metarisk.score.unfinished import held
+from tests.nursery import Forked, start
 
 SMALL = 7
 
@@ -198,6 +199,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from metarisk.score.unfinished import held
+from tests.nursery import Forked, start
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(120)
@@ -219,14 +221,10 @@ def test_a_kill_around_the_moment_the_result_takes_its_name_is_mended(
 ) -> None:
     write_cohort(samples, tmp_path / "cohort")
     words = [str(tiny_model.folder), str(tmp_path / "cohort"), str(tmp_path / "out")]
-    ended = subprocess.run([sys.executable, "-c", DIES_AT, moment, *words], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    assert start("-c", DIES_AT, moment, *words).wait() == -signal.SIGKILL
     assert (tmp_path / "out").exists() == (moment == "discard")
     assert (tmp_path / "out.unfinished").exists()
-    again = subprocess.run(
-        [sys.executable, "-m", "metarisk", "score", *words[:2], "--out", words[2]], check=False
-    )
-    assert again.returncode == 0
+    assert start("-m", "metarisk", "score", *words[:2], "--out", words[2]).wait() == 0
     whole = score(str(tiny_model.folder), tmp_path / "cohort", tmp_path / "whole")
     assert bytes_of(tmp_path / "out") == bytes_of(whole.out)
     assert {"audit.tsv", "audit.json", "scores.html"} < set(bytes_of(whole.out))
@@ -247,28 +245,20 @@ run(["score", *sys.argv[2:4], "--out", sys.argv[4]])
 def test_a_command_that_is_ended_goes_on_when_it_is_given_again(
     tiny_model: Any, samples: Cohort, tmp_path: Path, sent: signal.Signals, code: int
 ) -> None:
-    write_cohort(many(samples, 3000), tmp_path / "cohort")
-    words = [
-        sys.executable,
-        "-m",
-        "metarisk",
-        "score",
-        str(tiny_model.folder),
-        str(tmp_path / "cohort"),
-        "--out",
-    ]
-    job = subprocess.Popen([*words, str(tmp_path / "out")], stderr=subprocess.DEVNULL)
+    write_cohort(many(samples, 1500), tmp_path / "cohort")
+    words = ["-m", "metarisk", "score", str(tiny_model.folder), str(tmp_path / "cohort"), "--out"]
+    job = start(*words, str(tmp_path / "out"))
     wait_for_part(tmp_path / "out.unfinished", job)
     job.send_signal(sent)
     assert job.wait(timeout=60) == code
     assert not (tmp_path / "out").exists()
-    subprocess.run([*words, str(tmp_path / "out")], check=True)
-    subprocess.run([*words, str(tmp_path / "whole")], check=True)
+    for out in ("out", "whole"):
+        assert start(*words, str(tmp_path / out)).wait() == 0
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cohort", "out", "whole"]
 
 
-def wait_for_part(folder: Path, job: subprocess.Popen[bytes]) -> None:
+def wait_for_part(folder: Path, job: Forked) -> None:
     deadline = time.monotonic() + 60
     while not any((folder / "parts").glob("[0-9]*.parquet")):
         assert job.poll() is None, "the job ended before it wrote"
@@ -287,7 +277,7 @@ def many(cohort: Cohort, n_samples: int) -> Cohort:
 
 @pytest.mark.slow
 def test_eight_random_kills_lose_nothing(tiny_model: Any, samples: Cohort, tmp_path: Path) -> None:
-    write_cohort(many(samples, 1500), tmp_path / "cohort")
+    write_cohort(many(samples, 500), tmp_path / "cohort")
     script = Path(__file__).with_name("kill_scoring.py")
     words = [sys.executable, str(script), str(tiny_model.folder), str(tmp_path / "cohort")]
     ended = subprocess.run([*words, "--kills", "8"], capture_output=True, text=True, check=False)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,13 +25,14 @@ import metarisk
 from metarisk.jobs.benchmark_score import write_table
 from metarisk.models.bundle import ModelBundle
 from metarisk.score.ray_connection import PREFIX
+from tests.nursery import Forked, run, start
 
 # Ray is not imported to find out: it reads where to listen when it is.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_spec("ray") is None, reason="pip install 'metarisk[ray]'"),
 ]
-ROWS, PATIENCE_S = 3000, 120
+ROWS, PATIENCE_S = 1500, 120
 SOME_SET_ASIDE, REFUSED = 1, 2
 RAY = ("--engine", "ray", "--workers", "2")
 
@@ -46,29 +47,21 @@ class Asked:
 
 
 def command(asked: Asked, out: Path, *options: str) -> list[str]:
-    words = ["-m", "metarisk", "score", str(asked.model), str(asked.table), "--out", str(out)]
-    return [sys.executable, *words, *options]
+    return ["-m", "metarisk", "score", str(asked.model), str(asked.table), "--out", str(out), *options]
 
 
 def ends(
     asked: Asked, out: Path, *options: str, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """A job that ran to its end."""
-    return subprocess.run(
-        command(asked, out, *options),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
+    return run(*command(asked, out, *options), env=environment, timeout=PATIENCE_S)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def await_that(happened: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def await_that(happened: Callable[[], object], process: Forked | subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + PATIENCE_S
     while not happened():
         assert process.poll() is None, "it ended first"
@@ -77,13 +70,16 @@ def await_that(happened: Callable[[], object], process: subprocess.Popen[str]) -
 
 
 @contextmanager
-def midway(asked: Asked, out: Path) -> Iterator[subprocess.Popen[str]]:
+def midway(asked: Asked, out: Path, log: int | IO[str] = subprocess.DEVNULL) -> Iterator[Forked]:
     """A job on Ray that wrote a part or more and is not done; its process group is its own."""
-    words = command(asked, out, *RAY)
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True) as job:
+    job = start(*command(asked, out, *RAY), stderr=log)
+    try:
         parts = out.with_name(f"{out.name}.unfinished") / "parts"
         await_that(lambda: any(parts.glob("[0-9]*.parquet")), job)
         yield job
+    finally:
+        job.kill()
+        job.wait()
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +88,9 @@ def asked(bundle: ModelBundle, tiny_model: Any, tmp_path_factory: pytest.TempPat
     write_table(bundle, ROWS, 100, 0, folder / "samples.parquet")
     table = pq.read_table(folder / "samples.parquet")
     columns = {name: table[name].to_pylist() for name in ("sample_id", "age_years")}
-    columns["age_years"][700] = 700.0  # no age
-    columns["sample_id"][1500] = columns["sample_id"][3]  # an id that stands twice
-    columns["sample_id"][2900] = "../S"  # no id
+    columns["age_years"][400] = 700.0  # no age
+    columns["sample_id"][800] = columns["sample_id"][3]  # an id that stands twice
+    columns["sample_id"][1400] = "../S"  # no id
     for name, cells in columns.items():
         table = table.set_column(table.column_names.index(name), name, pa.array(cells))
     pq.write_table(table, folder / "samples.parquet")
@@ -136,12 +132,15 @@ def test_a_job_that_is_told_to_end_says_how_far_it_came(
 ) -> None:
     """SIGTERM to the job alone; Ctrl-C, which a terminal sends to Ray's processes too."""
     out = tmp_path / "out"
-    with midway(asked, out) as job:
-        if told == "terminate":
-            job.terminate()
-        else:
-            os.killpg(job.pid, signal.SIGINT)
-        said = job.communicate(timeout=PATIENCE_S)[1]
+    with (tmp_path / "log").open("w+") as log:
+        with midway(asked, out, log) as job:
+            if told == "terminate":
+                job.terminate()
+            else:
+                os.killpg(job.pid, signal.SIGINT)
+            job.wait(PATIENCE_S)
+        log.seek(0)
+        said = log.read()
     assert job.returncode == exit_code, said
     assert f"of {ROWS} samples are done. What is done lies in out.unfinished" in said
     assert ends(asked, out).returncode == SOME_SET_ASIDE
@@ -184,7 +183,6 @@ def running_cluster(python_path: str) -> Iterator[Cluster]:
             env={**environment, "PYTHONPATH": python_path},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            text=True,
         ) as head,
     ):
         try:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,8 +13,10 @@ import pytest
 
 from metarisk.data.cohort import Cohort
 from metarisk.data.rows import rows_of
+from tests.nursery import Forked, start
+from tests.score.conftest import write_parquet
 
-SAMPLES = 3000
+SAMPLES = 900
 
 
 def long_cohort(samples: Cohort) -> pd.DataFrame:
@@ -25,31 +25,26 @@ def long_cohort(samples: Cohort) -> pd.DataFrame:
     return rows.assign(sample_id=[f"S{number:05d}" for number in range(SAMPLES)])
 
 
-def as_table(rows: pd.DataFrame, path: Path, group: int) -> None:
-    rows.to_parquet(path, index=False, row_group_size=group)
-
-
 @pytest.mark.slow
 def test_a_table_written_anew_with_other_row_groups_and_another_order_is_gone_on_with(
     tiny_model: Any, tmp_path: Path
 ) -> None:
     table, rows = tmp_path / "table.parquet", long_cohort(tiny_model.new_samples)
-    as_table(rows, table, 500)
+    write_parquet(rows, table, 150)
     kill_in_the_middle(tiny_model.folder, table, tmp_path / "out")
     turned = rows.iloc[::-1]
-    as_table(turned, table, 77)
+    write_parquet(turned, table, 77)
     before = set((tmp_path / "out.unfinished" / "parts").glob("[0-9]*.parquet"))
     assert before
     for out in ("out", "whole"):
-        score_by_command(tiny_model.folder, table, tmp_path / out)
+        assert scoring(tiny_model.folder, table, tmp_path / out).wait() == 0
     assert bytes_of(tmp_path / "out") == bytes_of(tmp_path / "whole")
     scored = pd.read_parquet(tmp_path / "out" / "scores.parquet")["sample_id"].drop_duplicates()
     assert scored.tolist() == turned["sample_id"].tolist()
 
 
 def kill_in_the_middle(model: Path, samples: Path, out: Path) -> None:
-    words = [sys.executable, "-m", "metarisk", "score", str(model), str(samples), "--out", str(out)]
-    job = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+    job = scoring(model, samples, out)
     until = time.monotonic() + 60
     while not any((out.with_name(f"{out.name}.unfinished") / "parts").glob("[0-9]*.parquet")):
         assert job.poll() is None, "the job ended before it was killed"
@@ -60,9 +55,8 @@ def kill_in_the_middle(model: Path, samples: Path, out: Path) -> None:
     assert not out.exists()
 
 
-def score_by_command(model: Path, samples: Path, out: Path) -> None:
-    words = [sys.executable, "-m", "metarisk", "score", str(model), str(samples), "--out", str(out)]
-    subprocess.run(words, check=True, capture_output=True)
+def scoring(model: Path, samples: Path, out: Path) -> Forked:
+    return start("-m", "metarisk", "score", str(model), str(samples), "--out", str(out))
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:

@@ -16,7 +16,6 @@ from metarisk.data.cohort import Cohort
 from metarisk.data.rows import rows_of
 from metarisk.errors import InputError, InvalidStudyError
 from metarisk.models.bundle import ModelBundle
-from metarisk.schema.assays import ASSAYS
 from metarisk.score import (
     Conduct,
     read_scores,
@@ -28,17 +27,12 @@ from metarisk.score import (
 )
 from metarisk.score.first_rows import FirstRows
 from metarisk.score.stream import Portion
-
-MAPS = {str(assay) for assay in ASSAYS}
+from tests.score.conftest import MAPS, write_parquet
 
 
 def write(rows: pd.DataFrame, path: Path) -> Path:
     if path.suffix == ".parquet":
-        kinds = {name: pa.map_(pa.string(), pa.float64()) for name in MAPS}
-        columns = {
-            name: pa.array(rows[name], from_pandas=True, type=kinds.get(str(name))) for name in rows.columns
-        }
-        pq.write_table(pa.table(columns), path, row_group_size=5)
+        write_parquet(rows, path, 5)
         return path
     told = rows.astype(object).where(rows.notna(), "")
     for name in MAPS & set(rows):

@@ -24,6 +24,7 @@ from metarisk.service.database import open_database
 from metarisk.service.queue import Queue
 from metarisk.service.settings import load_settings
 from metarisk.service.worker import Worker
+from tests.nursery import Forked, start
 
 POSTGRES_BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
 
@@ -122,35 +123,34 @@ class Service:
     folder: Path
     url: str
     config: Path
-    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    children: list[Forked] = field(default_factory=list)
 
     @property
     def root(self) -> Path:
         """Folder below which paths may be submitted."""
         return self.folder / "root"
 
-    def process(self, *words: str, log: str = "log") -> subprocess.Popen[bytes]:
+    def process(self, *words: str, log: str = "log") -> Forked:
         """A real `metarisk` process; its lines go to a file of the service's folder."""
         with (self.folder / log).open("ab") as stream:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "metarisk", *words], env=ENVIRONMENT, stdout=stream, stderr=stream
-            )
+            child = start("-m", "metarisk", *words, env=ENVIRONMENT, stdout=stream, stderr=stream)
         self.children.append(child)
         return child
 
     def serve(self) -> None:
         """Start the server and wait until it answers."""
         child = self.process("serve", "--config", str(self.config), "--port", self.url.rpartition(":")[2])
-        for _ in range(300):
-            assert child.poll() is None, self.log()
-            try:
-                if httpx.get(f"{self.url}/healthz").status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.1)
+        with httpx.Client() as client:  # to make one is dear, and each `httpx.get` makes one
+            for _ in range(300):
+                assert child.poll() is None, self.log()
+                try:
+                    if client.get(f"{self.url}/healthz").status_code == 200:
+                        return
+                except httpx.TransportError:
+                    time.sleep(0.1)
         pytest.fail("the server did not answer in 30 s")
 
-    def work(self, *words: str) -> subprocess.Popen[bytes]:
+    def work(self, *words: str) -> Forked:
         """Start a worker."""
         return self.process("work", "--config", str(self.config), *words)
 
@@ -172,11 +172,12 @@ class Service:
     def wait(self, job: str, *states: str, seconds: float = 60.0) -> dict[str, Any]:
         """The job once it is in one of these states."""
         until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            answer: dict[str, Any] = httpx.get(f"{self.url}/v1/jobs/{job}").json()
-            if answer["state"] in states:
-                return answer
-            time.sleep(0.02)
+        with httpx.Client() as client:
+            while time.monotonic() < until:
+                answer: dict[str, Any] = client.get(f"{self.url}/v1/jobs/{job}").json()
+                if answer["state"] in states:
+                    return answer
+                time.sleep(0.05)
         pytest.fail(f"the job is {answer['state']}: {self.log()[-2000:]}")
 
     def submit(self, path: str, **options: Any) -> str:

@@ -17,7 +17,6 @@ import json
 import random
 import re
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -34,6 +33,7 @@ import httpx
 from metarisk.files import sha256_of
 from metarisk.jobs.benchmark_table import setting
 from metarisk.jobs.score import score
+from tests.nursery import Forked
 from tests.service.conftest import Service, make_service, write_samples
 
 SIZES = (5, 50, 200)
@@ -92,7 +92,7 @@ class Workers:
     """Processes that come and go, and the most memory that one of them had."""
 
     service: Service
-    running: list[subprocess.Popen[bytes]]
+    running: list[Forked]
     killed: int = 0
     peak_mib: float = 0.0
     ended: threading.Event = field(default_factory=threading.Event)
@@ -262,7 +262,7 @@ def _latencies(what: str, replies: Sequence[Reply]) -> dict[str, float]:
     return {f"{what}_p50_ms": round(cuts[9], 1), f"{what}_p95_ms": round(cuts[18], 1)}
 
 
-def _peak_mib(child: subprocess.Popen[bytes]) -> float:
+def _peak_mib(child: Forked) -> float:
     """Most resident memory that a process has had; 0 for one that is gone."""
     try:
         status = Path(f"/proc/{child.pid}/status").read_text()

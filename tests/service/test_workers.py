@@ -128,18 +128,18 @@ def test_a_link_put_in_place_after_submission_is_not_followed(service: Service) 
     assert "a link that leads out" in service.wait(job, "failed")["error"]["found"]
 
 
-def test_a_worker_that_hangs_ends_itself_and_another_finishes_its_job(service: Service) -> None:
-    samples = write_samples(service.root / "few.tsv", 3)
-    job = service.submit("few.tsv")
-    whole = samples.read_bytes()
-    samples.unlink()
-    os.mkfifo(samples)  # to open it waits for somebody who writes, as a dead network disk does
+def test_a_worker_that_hangs_ends_itself_and_another_finishes_its_job(
+    service: Service, study_folder: Path
+) -> None:
+    shutil.move(study_folder, service.root / "two")
+    job = service.submit("two")
+    late = service.root / "two" / "meta_late.txt"
+    os.mkfifo(late)  # to open it waits for somebody who writes, as a dead network disk does
     service.set(stalled_s=2.0)
     hung = service.work()
     assert hung.wait(timeout=120) == os.EX_TEMPFAIL, service.log()
     assert f"job {job}: no progress for" in service.log()
-    samples.unlink()
-    samples.write_bytes(whole)
+    late.unlink()
     service.set(stalled_s=600.0)  # on a busy machine to load a model takes seconds, too
     service.work()
     ended = service.wait(job, "done", seconds=120)
