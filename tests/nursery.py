@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import runpy
+import select
 import signal
 import socket
 import subprocess
@@ -33,7 +34,7 @@ IN_MEMORY = (
         "metarisk.tracking.run",
         "metarisk.tracking.registry",
     ),
-    *("pyarrow.parquet", "mlflow", "mlflow.pyfunc", "torch", "uvicorn"),
+    *("pyarrow.parquet", "scipy.stats", "mlflow", "mlflow.pyfunc", "torch", "uvicorn"),
 )
 MESSAGE, FILES = 1 << 20, 3
 GONE = 70  # the nursery or a parent of the process ended first
@@ -165,8 +166,13 @@ def parent(task: dict[str, Any], teller: socket.socket, streams: Sequence[int]) 
     for stream in streams:
         os.close(stream)
     teller.send(str(pid).encode())
+    child = os.pidfd_open(pid)
+    ended, _, _ = select.select([child, teller], [], [])
+    if child not in ended:  # whoever asked for it is gone
+        os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
-    teller.send(str(os.waitstatus_to_exitcode(status)).encode())
+    with suppress(BrokenPipeError):
+        teller.send(str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
 
 

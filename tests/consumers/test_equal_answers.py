@@ -7,7 +7,6 @@ rounds; so nothing is compared with a tolerance.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -16,9 +15,8 @@ from urllib.request import Request, urlopen
 import pandas as pd
 import pytest
 
-from metarisk.jobs.model_server import model_server
 from metarisk.schema.scores import COLUMNS
-from tests.consumers.conftest import CHAMPION, Consumer
+from tests.consumers.conftest import Consumer
 from tests.consumers.ways import ASSAYS, WAYS, as_table, command_line, post, records_of
 
 pytestmark = pytest.mark.slow
@@ -50,9 +48,8 @@ def test_a_bundle_answers_the_same_before_it_is_saved_and_from_its_folder(
 
 
 @pytest.fixture(scope="module")
-def server(consumer: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with model_server(CHAMPION, consumer.uri, tmp_path_factory.mktemp("server") / "log") as address:
-        yield address
+def server(consumer: Consumer) -> str:
+    return consumer.server
 
 
 def test_a_row_a_sample_over_http_is_json_without_nan(server: str) -> None:

@@ -20,13 +20,12 @@ import pandas as pd
 import pytest
 
 from metarisk.data import write_cohort
-from metarisk.jobs.model_server import consumer_environment, model_server
+from metarisk.jobs.model_server import consumer_environment
 from metarisk.schema.assays import Assay
 from metarisk.schema.scores import COLUMNS, DTYPES
 from metarisk.score import read_scores
 from tests import nursery
 from tests.consumers.conftest import CHAMPION, Consumer
-from tests.service.conftest import make_service
 
 ASSAYS = tuple(assay.value for assay in Assay)
 PATIENCE_S = 240
@@ -114,35 +113,25 @@ def models_predict(consumer: Consumer, folder: Path) -> pd.DataFrame:
 def models_serve(consumer: Consumer, folder: Path) -> pd.DataFrame:
     """`mlflow models serve`, asked over HTTP; the README's line, but for its port."""
     assert f"-m {CHAMPION} --env-manager local --port" in readme_line("mlflow models serve ")
-    with model_server(CHAMPION, consumer.uri, folder / "log") as address:
-        answer = post(address, {"dataframe_records": records_of(consumer.rows)})
+    answer = post(consumer.server, {"dataframe_records": records_of(consumer.rows)})
     return as_table(answer["predictions"])
 
 
 def service_job(consumer: Consumer, folder: Path) -> pd.DataFrame:
     """`metarisk serve` and `metarisk work`: a stored cohort submitted, its scores fetched."""
-    service = make_service(folder, CHAMPION, tracking_uri=consumer.uri)
+    service = consumer.service
     write_cohort(consumer.cohort, service.root / "new")
-    try:
-        service.serve()
-        job = service.submit("new")
-        service.work("--until-empty")
-        service.wait(job, "done", seconds=PATIENCE_S)
-        (folder / "scores.parquet").write_bytes(httpx.get(f"{service.url}/v1/jobs/{job}/scores").content)
-    finally:
-        service.end()
+    job = service.submit("new")
+    service.work("--until-empty")
+    service.wait(job, "done", seconds=PATIENCE_S)
+    (folder / "scores.parquet").write_bytes(httpx.get(f"{service.url}/v1/jobs/{job}/scores").content)
     return pd.read_parquet(folder / "scores.parquet")
 
 
 def service_at_once(consumer: Consumer, folder: Path) -> pd.DataFrame:
     """`metarisk serve`, asked for a few samples without a job."""
-    service = make_service(folder, CHAMPION, tracking_uri=consumer.uri)
-    try:
-        service.serve()
-        body = {"rows": records_of(consumer.rows)}
-        answer = httpx.post(f"{service.url}/v1/score", json=body, timeout=PATIENCE_S)
-    finally:
-        service.end()
+    body = {"rows": records_of(consumer.rows)}
+    answer = httpx.post(f"{consumer.service.url}/v1/score", json=body, timeout=PATIENCE_S)
     assert answer.status_code == 200, answer.text
     return as_table(answer.json()["scores"])
 

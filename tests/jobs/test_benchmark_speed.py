@@ -12,13 +12,22 @@ from metarisk.jobs.benchmark_formulations import (
     DENSE_EDGE,
     FORMULATIONS,
     ONE_WIRE,
+    OURS,
     draw_state,
     draw_topology,
     edge_values,
     expected_mib,
 )
 from metarisk.jobs.benchmark_scaling import slope
-from metarisk.jobs.benchmark_speed import SCALING, TABLE, Speed, SpeedPlan, benchmark_speed, with_ratios
+from metarisk.jobs.benchmark_speed import (
+    SCALING,
+    TABLE,
+    Speed,
+    SpeedPlan,
+    benchmark_speed,
+    measure,
+    with_ratios,
+)
 
 
 def test_a_drawn_graph_has_its_edges_once_no_loop_and_the_same_ones_again() -> None:
@@ -76,10 +85,19 @@ def test_a_straight_line_has_slope_one_and_a_square_two() -> None:
 
 
 @pytest.mark.slow
-def test_the_tables_say_what_ran_and_each_formulation_has_a_row(tmp_path: Path) -> None:
-    plan = SpeedPlan(sizes=((60, 200),), batches=(4,), width=8, runs=1, scaling_genes=120)
+@pytest.mark.parametrize("name", FORMULATIONS)
+def test_every_formulation_is_measured(name: str) -> None:
+    told = measure(Speed(name, 60, 200, 4, 8), 1, 0, tell=lambda done, of: None)
+    assert told[:5] == (name, 60, 200, 4, 8)
+    assert min(told.scored_per_cpu_s, told.trained_per_cpu_s, told.epoch_cpu_s) > 0
+
+
+@pytest.mark.slow
+def test_the_tables_say_what_ran_in_processes_of_their_own(tmp_path: Path) -> None:
+    asked = (OURS, DENSE_EDGE)  # each starts a process; the others are measured in this one above
+    plan = SpeedPlan(((60, 200),), (4,), width=8, runs=1, scaling_genes=120, formulations=asked)
     rows, scaling = benchmark_speed(tmp_path / "speed", plan)
-    assert [row.formulation for row in rows] == list(FORMULATIONS)
+    assert tuple(row.formulation for row in rows) == asked
     assert all(row.scored_per_cpu_s > 0 and row.trained_per_cpu_s > 0 for row in rows)
     table = (tmp_path / "speed" / TABLE).read_text().splitlines()
     assert table[0] == f"# command: {plan.command}"

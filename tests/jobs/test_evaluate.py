@@ -178,14 +178,16 @@ def test_samples_of_either_models_training_are_left_out(ready: Ready, tmp_path: 
     assert result.samples == len(ready.trained.test) - len(known)
 
 
-def test_equal_evaluations_are_equal_to_the_byte(
+def test_equal_evaluations_are_equal_to_the_byte_also_in_the_place_of_an_earlier_one(
     ready: Ready, written: EvaluateResult, tmp_path: Path
 ) -> None:
-    again = evaluate(
-        ready.bundle, ready.study, output=Output(tmp_path / "again"), beside=Beside(model=ready.other)
-    )
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / MANIFEST).write_text("{}")
+    output = Output(tmp_path / "old", overwrite=True)
+    again = evaluate(ready.bundle, ready.study, output=output, beside=Beside(model=ready.other))
     assert written.folder is not None
-    assert again.folder is not None
+    assert again.folder == tmp_path / "old"
+    assert len(json.loads((again.folder / MANIFEST).read_text())) > 5
     for file in written.folder.iterdir():
         assert (again.folder / file.name).read_bytes() == file.read_bytes(), file.name
 
@@ -216,7 +218,7 @@ def test_a_score_of_other_questions_is_refused(ready: Ready) -> None:
         evaluate(ready.bundle, ready.study, beside=Beside(scores=strange))
 
 
-def test_a_taken_folder_is_refused_before_anything_is_read_and_replaced_when_asked(
+def test_a_taken_folder_is_refused_before_anything_is_read(
     ready: Ready, written: EvaluateResult, tmp_path: Path
 ) -> None:
     assert written.folder is not None
@@ -230,10 +232,6 @@ def test_a_taken_folder_is_refused_before_anything_is_read_and_replaced_when_ask
     with pytest.raises(OutputError, match=r"run exists and has no evaluation\.json"):
         evaluate(ready.bundle, ready.study, output=Output(training, overwrite=True))
     assert (training / "figures.tsv").read_text() == "of a training"
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / MANIFEST).write_text("{}")
-    evaluate(ready.bundle, ready.study, output=Output(tmp_path / "old", overwrite=True))
-    assert len(json.loads((tmp_path / "old" / MANIFEST).read_text())) > 5
 
 
 def test_training_patients_alone_and_unknown_outcomes_are_refused(ready: Ready, tmp_path: Path) -> None:

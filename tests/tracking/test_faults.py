@@ -6,7 +6,6 @@ import json
 import os
 import pickletools
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from metarisk.models.bundle import load_bundle
 from metarisk.tracking import store
 from metarisk.tracking.registry import publish_bundle, resolve
 from metarisk.tracking.versions import find_version
+from tests.nursery import start
 
 CHAMPION = "models:/metarisk@champion"
 SOON_S = 20.0
@@ -280,23 +280,17 @@ PUBLISH = """
 import sys
 from pathlib import Path
 from metarisk.tracking.registry import publish_bundle
-from metarisk.tracking.store import load_mlflow
-load_mlflow()
-print("starts", flush=True)
 publish_bundle(Path(sys.argv[1]), name="metarisk", alias="champion", uri=sys.argv[2])
-print("done", flush=True)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after_s", [0.2, 0.8, 1.4, 2.0])
 def test_a_publication_that_is_killed_leaves_the_champion(own: str, tiny: Any, after_s: float) -> None:
-    words = [sys.executable, "-c", PUBLISH, str(tiny.folder), own]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as publisher:
-        assert publisher.stdout is not None
-        assert publisher.stdout.readline() == "starts\n"
-        time.sleep(after_s)
-        publisher.send_signal(signal.SIGKILL)
+    publisher = start("-c", PUBLISH, str(tiny.folder), own)
+    time.sleep(after_s)
+    publisher.kill()
+    publisher.wait()
     found = resolve(CHAMPION, own)
     assert load_bundle(found.folder).sha256 == tiny.bundle.sha256
     again = publish_bundle(tiny.folder, name="metarisk", alias="champion", uri=own)

@@ -39,6 +39,8 @@ class SpeedPlan(NamedTuple):
         Of graphs, weights and inputs.
     scaling_genes
         Genes of the graphs on which growth is measured.
+    formulations
+        Which to measure, dense edges among them; all if empty.
     """
 
     sizes: Sequence[tuple[int, int]] = SIZES
@@ -47,6 +49,7 @@ class SpeedPlan(NamedTuple):
     runs: int = 7
     seed: int = 0
     scaling_genes: int = 5_000
+    formulations: Sequence[str] = ()
 
     @property
     def command(self) -> str:
@@ -130,7 +133,8 @@ def benchmark_speed(
     from metarisk.jobs.benchmark_formulations import FORMULATIONS
     from metarisk.jobs.benchmark_scaling import measure_scaling
 
-    cases = [(*size, batch, name) for size in plan.sizes for batch in plan.batches for name in FORMULATIONS]
+    names = plan.formulations or FORMULATIONS
+    cases = [(*size, batch, name) for size in plan.sizes for batch in plan.batches for name in names]
     with placed(out, overwrite=overwrite, marker=TABLE) as draft:
         rows: list[Speed] = []
         for number, (genes, edges, batch, name) in enumerate(cases):

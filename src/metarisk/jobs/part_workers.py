@@ -148,7 +148,7 @@ def _fit_apart(
     source: tuple[Path, Path | None], folder: Path, workers: int, pairs: Sequence[Pair]
 ) -> Iterator[ComparedPart]:
     """The same in processes of their own; each reads the samples once."""
-    context = multiprocessing.get_context("spawn")
+    context = _context()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=source)
     try:
         for future in as_completed([pool.submit(_fit, pair, folder) for pair in pairs]):
@@ -163,6 +163,15 @@ def _fit_apart(
         ) from caught
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Fresh processes; where the system can fork, from one that has imported torch for all of them."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["metarisk.jobs.compared_parts", "sklearn.ensemble", "torch"])
+    return context
 
 
 @dataclass(frozen=True)
