@@ -46,4 +46,4 @@ def test_a_first_score_is_there_in_a_few_seconds_of_a_processor(words: list[str]
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     # 2.5 s where the other cores rest, 2.9 where they are busy; the first of the three may have to compile.
-    assert min(cpu_seconds() for _ in range(3)) < 5.0
+    assert any(cpu_seconds() < 5.0 for _ in range(3))
