@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -100,19 +100,39 @@ def start(
     return Forked(told)
 
 
-def run(
-    *words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout: float | None = None
-) -> subprocess.CompletedProcess[str]:
-    """What such a process said and how it ended."""
-    with TemporaryFile("w+") as out, TemporaryFile("w+") as err:
-        child = start(*words, env=env, cwd=cwd, stdout=out, stderr=err)
+def run(*words: str, **how: Any) -> subprocess.CompletedProcess[str]:
+    """What such a process said and how it ended; ``env``, ``cwd`` and ``timeout`` may be given."""
+    return run_at_once(words, **how)[0]
+
+
+def run_at_once(
+    *commands: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+) -> list[subprocess.CompletedProcess[str]]:
+    """The same of several that start together; whoever still runs after the time is killed."""
+    with ExitStack() as files:
+        streams = [tuple(files.enter_context(TemporaryFile("w+")) for _ in "oe") for _ in commands]
+        children = [
+            start(*words, env=env, cwd=cwd, stdout=out, stderr=err)
+            for words, (out, err) in zip(commands, streams, strict=True)
+        ]
         try:
-            ended = child.wait(timeout)
+            codes = [child.wait(timeout) for child in children]
         finally:
-            child.kill()
-        for file in (out, err):
-            file.seek(0)
-        return subprocess.CompletedProcess(words, ended, out.read(), err.read())
+            for child in children:
+                child.kill()
+        told = [[_from_its_start(file) for file in pair] for pair in streams]
+    return [
+        subprocess.CompletedProcess(words, code, *said)
+        for words, code, said in zip(commands, codes, told, strict=True)
+    ]
+
+
+def _from_its_start(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 @cache

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ import pytest
 from metarisk.errors import ConfigError, InputError, ResourceError
 from metarisk.service.database import open_database
 from metarisk.service.queue import FATAL, Order, Queue
+from tests.nursery import run_at_once
 
 
 def order(key: str | None = None, *, owner: str = "", request: str = "a") -> Order:
@@ -195,17 +193,8 @@ while (job := queue.claim(sys.argv[2])) is not None:
 def test_four_processes_share_sixty_jobs_each_done_once(database_uri: str, queue: Queue) -> None:
     for _ in range(60):
         queue.submit(order())
-    path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    claimers = [
-        subprocess.Popen(
-            [sys.executable, "-c", CLAIMER, database_uri, str(name)],
-            env=path,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for name in range(4)
-    ]
-    lines = [line for child in claimers for line in child.communicate(timeout=60)[0].splitlines()]
+    claimers = run_at_once(*(("-c", CLAIMER, database_uri, str(name)) for name in range(4)), timeout=60)
+    lines = [line for claimer in claimers for line in claimer.stdout.splitlines()]
     assert len(lines) == 60
     assert Counter(line.split()[1] for line in lines) == {"True": 60}
     assert len({line.split()[0] for line in lines}) == 60
@@ -213,14 +202,8 @@ def test_four_processes_share_sixty_jobs_each_done_once(database_uri: str, queue
 
 def test_processes_that_start_at_once_on_an_empty_database_all_start(database_uri: str) -> None:
     code = "import sys; from metarisk.service.database import open_database; open_database(sys.argv[1])"
-    path = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, database_uri], env=path, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(4)
-    ]
-    assert [child.communicate(timeout=60)[1] for child in children] == [""] * 4
+    children = run_at_once(*[("-c", code, database_uri)] * 4, timeout=60)
+    assert [(child.returncode, child.stderr) for child in children] == [(0, "")] * 4
 
 
 def test_an_address_that_is_no_database_and_a_server_that_is_down_are_told(tmp_path: Path) -> None:

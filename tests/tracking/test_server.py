@@ -27,8 +27,10 @@ PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with _running(tmp_path_factory.mktemp("server")) as uri:
+def server(store_in: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("server")
+    store_in(folder)
+    with _running(folder) as uri:
         yield uri
 
 
