@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-# Before torch is imported: two threads on a busy machine wait for each other.
+# Before torch is imported: two threads on a busy machine wait for each other, and where a test asks for two
+# the one that waits sleeps; to spin takes three times the work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # A busy machine is slow, not wrong.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,6 @@ import pytest
 from metarisk.data import write_cohort
 from metarisk.models.ensemble import ROWS_AT_A_TIME, in_blocks
 from metarisk.models.scoring import score_cohort
-from tests.nursery import run
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,8 @@ def test_neither_does_the_number_of_blocks_matter(
 @pytest.mark.parametrize("threads", [1, 2])
 def test_it_holds_in_a_process_of_one_thread_or_two(tiny_model: Any, tmp_path: Any, threads: int) -> None:
     write_cohort(tiny_model.new_samples, tmp_path / "cohort")
-    ended = run("-c", ONE_BY_ONE, str(tiny_model.folder), str(tmp_path / "cohort"), str(threads))
+    words = [sys.executable, "-c", ONE_BY_ONE, str(tiny_model.folder), str(tmp_path / "cohort"), str(threads)]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
 
 
