@@ -1,4 +1,4 @@
-"""A small training job, as a configuration on disk and as what it gives when nothing disturbs it."""
+"""A small training job, on disk and as what it gives when nothing disturbs it; and a small comparison."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ SETTINGS: dict[str, Any] = {
     "network": {"width": 2, "readout": 2, "direct_hidden": 4, "dropout": 0.0},
     "training": {"folds": 2, "seeds": 2, "epochs": 8, "patience": 50, "batch_size": 32},
     "evaluation": {"bootstrap": 50, "controls": ["no_graph"]},
+}
+# Of `metarisk benchmark compare` with a folder "topology" beside the file.
+COMPARISON: dict[str, Any] = {
+    "name": "small",
+    "simulation": {"samples": 120},
+    "topology": {"source": "topology"},
+    "features": {"direct_genes": 10, "numeric": ["age_years", "fga"], "categorical": ["cancer_type"]},
+    "tasks": {"sites": ["bone"], "binary": [], "timed": [], "min_events": 5},
+    "network": {"width": 2, "readout": 1, "direct_hidden": 0},
+    "training": {"folds": 2, "epochs": 1, "batch_size": 64},
+    "evaluation": {"bootstrap": 50, "controls": []},
+    "benchmark": {"split": {"folds": 2}, "models": ["linear", "type_only"]},
 }
 
 

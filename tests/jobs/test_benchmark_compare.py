@@ -14,18 +14,8 @@ from metarisk.jobs.benchmark_compare import FIGURE, TABLE, CompareResult, benchm
 from metarisk.jobs.compared_parts import read_part
 from metarisk.pathways.artefact import save_topology
 from metarisk.pathways.topology import Topology
+from tests.jobs.conftest import COMPARISON
 from tests.nursery import start
-
-SETTINGS: dict[str, Any] = {
-    "name": "small",
-    "simulation": {"samples": 120},
-    "features": {"direct_genes": 10, "numeric": ["age_years", "fga"], "categorical": ["cancer_type"]},
-    "tasks": {"sites": ["bone"], "binary": [], "timed": [], "min_events": 5},
-    "network": {"width": 2, "readout": 1, "direct_hidden": 0},
-    "training": {"folds": 2, "epochs": 1, "batch_size": 64},
-    "evaluation": {"bootstrap": 50, "controls": []},
-    "benchmark": {"split": {"folds": 2}, "models": ["linear", "type_only"]},
-}
 
 
 class Place:
@@ -36,8 +26,7 @@ class Place:
         save_topology(topology, folder / "topology")
 
     def write(self, **sections: Mapping[str, Any]) -> Path:
-        merged = {**SETTINGS, "topology": {"source": "topology"}}
-        merged |= {name: {**SETTINGS[name], **keys} for name, keys in sections.items()}
+        merged = COMPARISON | {name: {**COMPARISON[name], **keys} for name, keys in sections.items()}
         path = self.folder / "small.yaml"
         path.write_text(yaml.safe_dump(merged), encoding="utf-8")
         return path

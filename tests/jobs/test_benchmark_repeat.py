@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -15,6 +14,7 @@ from metarisk.jobs.benchmark_repeat import benchmark_repeat, experiments_below
 from metarisk.jobs.repeated_table import StoredTable
 from metarisk.pathways.artefact import save_topology
 from metarisk.pathways.topology import Topology
+from tests.jobs.conftest import COMPARISON
 
 ROOT = Path(__file__).parents[2]
 CONFIGS, RESULTS = ROOT / "configs", ROOT / "docs" / "results"
@@ -26,17 +26,6 @@ FROM_A_CONFIGURATION = [
          "# command: metarisk benchmark unseen")
     )
 ]  # fmt: skip
-SETTINGS: dict[str, Any] = {
-    "name": "small",
-    "simulation": {"samples": 120},
-    "topology": {"source": "topology"},
-    "features": {"direct_genes": 10, "numeric": ["age_years", "fga"], "categorical": ["cancer_type"]},
-    "tasks": {"sites": ["bone"], "binary": [], "timed": [], "min_events": 5},
-    "network": {"width": 2, "readout": 1, "direct_hidden": 0},
-    "training": {"folds": 2, "epochs": 1, "batch_size": 64},
-    "evaluation": {"bootstrap": 50, "controls": []},
-    "benchmark": {"split": {"folds": 2}, "models": ["linear", "type_only"]},
-}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +33,7 @@ def configs(tmp_path_factory: pytest.TempPathFactory, small_topology: Topology) 
     """A folder of configurations, of which one is the experiment and one is none."""
     folder = tmp_path_factory.mktemp("repeat")
     save_topology(small_topology, folder / "topology")
-    (folder / "small.yaml").write_text(yaml.safe_dump(SETTINGS), encoding="utf-8")
+    (folder / "small.yaml").write_text(yaml.safe_dump(COMPARISON), encoding="utf-8")
     (folder / "study.yaml").write_text("name: a study\n", encoding="utf-8")
     return folder
 
