@@ -23,7 +23,7 @@ FROM_A_CONFIGURATION = [
     for path in sorted(RESULTS.glob("*.tsv"))
     if path.read_text(encoding="utf-8").startswith(
         ("# command: metarisk benchmark compare", "# command: metarisk benchmark graph",
-         "# command: metarisk benchmark unseen")
+         "# command: metarisk benchmark unseen", "# command: metarisk benchmark index")
     )
 ]  # fmt: skip
 

@@ -262,10 +262,33 @@ def unseen(
 
 
 @benchmark.command()
+def index(config: Experiment, out: Results, data_root: DataRoot = None) -> None:
+    """Ask what the edges tell where nothing is learned.
+
+    An index adds up states of curated circuits (interferon gamma, antigen presentation, exclusion ..) in
+    directions that stand fixed (`benchmark.index`). Its AUROC inside each cohort or cancer type stands beside
+    a thousand rewired topologies, a thousand of shuffled signs, the states' effectors alone, and published
+    scores.
+    """
+    from metarisk.cli.progress import progress
+    from metarisk.cli.show import duration, show_facts, show_rows
+    from metarisk.jobs.benchmark_index import benchmark_index
+
+    with progress() as on_progress:
+        result = benchmark_index(config, out=out, data_root=data_root, on_progress=on_progress)
+    shown = result.null.drop(columns=["draws"]).map(
+        lambda cell: f"{cell:.4g}" if isinstance(cell, float) else cell
+    )
+    show_rows(shown.columns, shown.to_numpy(dtype=str).tolist())
+    files = {"table": result.null_table, "beside": result.table, "figure": result.figure}
+    show_facts({**files, "took": duration(result.wall_s)})
+
+
+@benchmark.command()
 def repeat(
     tables: Annotated[
         list[Path],
-        typer.Argument(metavar="TABLE...", help="Tables of compare, graph or unseen, as committed."),
+        typer.Argument(metavar="TABLE...", help="Tables of compare, graph, unseen or index, as committed."),
     ],
     out: Results,
     configs: Annotated[Path, typer.Option(help="Folder that holds the configurations.")] = Path("configs"),

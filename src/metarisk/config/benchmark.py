@@ -129,6 +129,21 @@ class UnseenSection(Section):
         return self
 
 
+class IndexSection(Section):
+    """The index of `metarisk benchmark index`, and how many permuted topologies it is read over.
+
+    Attributes
+    ----------
+    name
+        One of `metarisk.pathways.indices.INDICES`.
+    draws
+        Rewired topologies, and as many with shuffled signs.
+    """
+
+    name: Literal["response", "spread"]
+    draws: int = Field(default=1000, ge=19, le=100_000)
+
+
 class ChoiceSection(Section):
     """Settings that are chosen anew inside the training patients of each fit: nested cross-validation.
 
@@ -168,6 +183,8 @@ class BenchmarkSection(Section):
         Of `metarisk benchmark graph`.
     unseen
         Of `metarisk benchmark unseen`; its defaults if left out.
+    index
+        Of `metarisk benchmark index`, whose ``models`` are published scores.
     """
 
     split: SplitSection = SplitSection()
@@ -177,6 +194,7 @@ class BenchmarkSection(Section):
     graph: GraphSection = GraphSection()
     # Left out of what is written where there is none, so that hashes of experiments stay what they were.
     unseen: UnseenSection | None = Field(default=None, exclude_if=lambda unseen: unseen is None)
+    index: IndexSection | None = Field(default=None, exclude_if=lambda index: index is None)
 
     def models_beside(self, controls: tuple[Control, ...]) -> tuple[Control, ...]:
         """Baselines and controls, where ``controls`` are those that a training run has."""

@@ -11,6 +11,7 @@ from metarisk.errors import ConfigError, InputError
 from metarisk.files import written
 from metarisk.jobs.benchmark_compare import benchmark_compare
 from metarisk.jobs.benchmark_graph import benchmark_graph
+from metarisk.jobs.benchmark_index import benchmark_index
 from metarisk.jobs.benchmark_table import as_table
 from metarisk.jobs.benchmark_unseen import benchmark_unseen
 from metarisk.jobs.compared_parts import ComparedPart
@@ -71,6 +72,7 @@ class _Result(Protocol):
 JOBS: Mapping[str, Callable[..., _Result]] = {
     "compare": benchmark_compare,
     "graph": benchmark_graph,
+    "index": benchmark_index,
     "unseen": benchmark_unseen,
 }
 
@@ -103,7 +105,7 @@ def benchmark_repeat(
     Parameters
     ----------
     tables
-        Written by `metarisk benchmark` ``compare``, ``graph`` or ``unseen``.
+        Written by `metarisk benchmark` ``compare``, ``graph``, ``unseen`` or ``index``.
     out
         Folder of the runs and of `TABLE`; it may stand already.
     configs

@@ -30,26 +30,37 @@ def rewired(topology: Topology, seed: int) -> Topology:
     seed
         Equal seeds give equal graphs.
     """
-    group = topology.relation.astype(np.int64) * 3 + topology.sign + 1
+    return _with_edges(topology, "rewired", rewired_edges(topology.edges, seed))
+
+
+def rewired_edges(edges: EdgeColumns, seed: int) -> EdgeColumns:
+    """The same of edges alone, which keep their order."""
+    group = edges.relation.astype(np.int64) * 3 + edges.sign + 1
     target = _swap(
-        topology.source.astype(np.int64),
-        topology.target.astype(np.int64),
+        edges.source.astype(np.int64),
+        edges.target.astype(np.int64),
         group,
-        layer=topology.relation.astype(np.int64),
+        layer=edges.relation.astype(np.int64),
         rng=np.random.default_rng(seed),
         loops=False,
     )
-    return _with_edges(topology, "rewired", replace(topology.edges, target=target.astype(np.int32)))
+    return replace(edges, target=target.astype(np.int32))
 
 
 def shuffled_signs(topology: Topology, seed: int) -> Topology:
     """Topology with the signs of each relation dealt anew among its edges; their counts are kept."""
-    rng = np.random.default_rng(seed)
-    sign = topology.sign.copy()
-    for relation in range(len(RELATIONS)):
-        chosen = np.flatnonzero(topology.relation == relation)
-        sign[chosen] = rng.permutation(sign[chosen])
+    sign = edges_of_other_signs(topology.edges, seed).sign
     return replace(topology, name=f"{topology.name}, shuffled_signs", sign=sign)
+
+
+def edges_of_other_signs(edges: EdgeColumns, seed: int) -> EdgeColumns:
+    """The same of edges alone, which keep their order."""
+    rng = np.random.default_rng(seed)
+    sign = edges.sign.copy()
+    for relation in range(len(RELATIONS)):
+        chosen = np.flatnonzero(edges.relation == relation)
+        sign[chosen] = rng.permutation(sign[chosen])
+    return replace(edges, sign=sign)
 
 
 def merged_types(topology: Topology, seed: int = 0) -> Topology:

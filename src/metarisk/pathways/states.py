@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -49,22 +50,27 @@ class State:
     @cached_property
     def edges(self) -> tuple[CuratedEdge, ...]:
         """The curated edges that it rests on."""
-        counted = {sign for sign, counts in ((1, self.raises), (-1, self.lowers != 0)) if counts}
-        return tuple(
-            edge
-            for edge in curated_edges()
-            if edge.circuit in self.circuits
-            and edge.source in self.effectors
-            and edge.relation == self.relation
-            and edge.sign in counted
-        )
+        return tuple(edge for edge in curated_edges() if self.reads(edge) and self._counts(edge.sign))
+
+    def reads(self, edge: CuratedEdge) -> bool:
+        """Whether an edge is one of its effectors' in its circuits, whatever its sign."""
+        of_effector = edge.source in self.effectors and edge.relation == self.relation
+        return of_effector and edge.circuit in self.circuits
+
+    def _counts(self, sign: int) -> bool:
+        return self.raises if sign == 1 else sign == -1 and self.lowers != 0
 
     @cached_property
     def genes(self) -> dict[str, int]:
         """Sign with which each gene counts; one that is both raised and lowered does not."""
+        return self.genes_of((edge.target, edge.sign) for edge in self.edges)
+
+    def genes_of(self, ends: Iterable[tuple[str, int]]) -> dict[str, int]:
+        """The same of other edges: target and sign of each, such as a permuted topology has."""
         signs: dict[str, set[int]] = {}
-        for edge in self.edges:
-            signs.setdefault(edge.target, set()).add(1 if edge.sign == 1 else self.lowers)
+        for target, sign in ends:
+            if self._counts(sign):
+                signs.setdefault(target, set()).add(1 if sign == 1 else self.lowers)
         for gene in self.effectors if self.senders else ():
             signs.setdefault(gene, set()).add(1)
         return {gene: found.pop() for gene, found in sorted(signs.items()) if len(found) == 1}

@@ -68,7 +68,7 @@ def fold_figures(
     ranks_only
         Models whose score is no probability, higher = the event is likelier: published formulas, genes.
         They have AUROC, concordance and average precision only. One that does not answer everybody is
-        compared on whom it answers and takes nobody from the others; any other model does.
+        compared on whom it answers and takes nobody from the others; any other model does. Ours may be one.
 
     Returns
     -------
@@ -139,11 +139,12 @@ def _comparisons(
     Beside each, the models of which only ranks are given: of ours all else is told in the first.
     """
     answering = {name: answers for name, answers in models.items() if question in answers}
-    together = {name: answers for name, answers in answering.items() if name not in ranks_only}
+    fitted = [name for name in answering if name == OURS or name not in ranks_only]
+    together = {name: answering[name] for name in fitted}
     judged = ask(question, together, held)
     rows = judged.known.rows if judged.followed is None else judged.followed.tested.rows
     partly = [
-        name for name in answering if name in ranks_only and np.isnan(answering[name][question][rows]).any()
+        name for name in answering if name not in together and np.isnan(answering[name][question][rows]).any()
     ]
     whole = {name: answers for name, answers in answering.items() if name not in partly}
     yield (judged if len(whole) == len(together) else ask(question, whole, held)), ranks_only
@@ -267,7 +268,7 @@ def _course_rows(
         for name, answers in models.items()
         if name not in ranks_only and any(asked.endpoint == endpoint for asked in answers)
     }
-    course = course_of(endpoint, telling, held)
+    course = course_of(endpoint, telling, held) if OURS in telling else None
     if course is None:
         return
     whole = Question(endpoint, EVER)
