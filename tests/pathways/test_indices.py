@@ -45,5 +45,6 @@ def test_an_index_names_states_and_endpoints_that_there_are() -> None:
     for index in INDICES.values():
         assert [state.name for state in index.states] == list(index.directions)
         assert set(index.directions.values()) == {1, -1}
+        assert all(each.reference.split(", ")[-1].split()[-1].isdecimal() for each in index.directed)
         for endpoint in index.signs:
             assert endpoint in columns or event_column(endpoint) in columns

@@ -112,5 +112,5 @@ def test_an_experiment_that_the_index_cannot_answer_is_refused() -> None:
     cohort = made(5, 1.0)
     with pytest.raises(ConfigError, match="cannot be asked of this experiment; expected expression"):
         IndexTrial.of("response", cohort, folds_by_patient(cohort, 2, 0), TASKS)
-    with pytest.raises(ConfigError, match="one of the tasks metastasis"):
+    with pytest.raises(ConfigError, match="one of the tasks metastatic, metastasis"):
         IndexTrial.of("spread", cohort, by_cohort(cohort), TaskSection(binary=("response",), timed=()))

@@ -1,7 +1,8 @@
 """Indices of circuits' states: what raises an outcome less what lowers it, directions fixed, nothing fitted.
 
-Each direction is what its circuit is described to mean (`metarisk.pathways.curated.circuits`; its edges have
-their references). It was named before any figure of the index was seen, but in knowledge of that literature.
+Directions are as published, each with a reference that is not a cohort of ours, and were named before any
+figure of an index was seen. What is known of response was learned from such cohorts all the same: these are
+no predictions made in ignorance of the answer.
 """
 
 from __future__ import annotations
@@ -22,6 +23,25 @@ SignedGenes = Mapping[str, int]
 
 
 @dataclass(frozen=True)
+class Directed:
+    """A state, and which way it points.
+
+    Attributes
+    ----------
+    state
+        Its name.
+    direction
+        +1 where more of it raises the index, -1 where it lowers it.
+    reference
+        Where that was published.
+    """
+
+    state: str
+    direction: int
+    reference: str
+
+
+@dataclass(frozen=True)
 class Index:
     """A sum of states.
 
@@ -29,43 +49,110 @@ class Index:
     ----------
     title
         What a high index means.
-    directions
-        State -> 1 where more of it raises the index, -1 where it lowers it.
+    directed
+        Its states.
     signs
-        Endpoint -> 1 where a higher index makes the event likelier, -1 where less likely; others it does not
-        speak of.
+        Task of an endpoint -> 1 where a higher index makes the event likelier, -1 where less likely. Other
+        endpoints it does not answer.
     """
 
     title: str
-    directions: Mapping[str, int]
+    directed: tuple[Directed, ...]
     signs: Mapping[str, int]
 
     @property
+    def directions(self) -> dict[str, int]:
+        """State -> its direction."""
+        return {each.state: each.direction for each in self.directed}
+
+    @property
     def states(self) -> tuple[State, ...]:
-        """Its states, in the order of its directions."""
+        """The states, in order."""
         by_name = {state.name: state for state in STATES}
-        return tuple(by_name[name] for name in self.directions)
+        return tuple(by_name[each.state] for each in self.directed)
 
 
-INDICES: Mapping[str, Index] = {
-    "response": Index(
-        "an inflamed tumour that T cells can enter: a checkpoint inhibitor is likelier to work",
-        {
-            **dict.fromkeys(("interferon_gamma", "antigen_presentation", "cytotoxicity"), 1),
-            **dict.fromkeys(("t_cell_exclusion", "hypoxia", "angiogenesis"), -1),
-            **dict.fromkeys(("myeloid_suppression", "extracellular_matrix"), -1),
-        },
-        {"response": 1, "os": -1, "pfs": -1},
+RESPONSE = Index(
+    "checkpoint inhibition is likelier to work",
+    (
+        Directed(
+            "interferon_gamma",
+            1,
+            "Ayers et al., IFN-gamma-related mRNA profile predicts clinical response to PD-1 blockade, "
+            "J Clin Invest 2017",
+        ),
+        Directed(
+            "antigen_presentation",
+            1,
+            "Johnson et al., Melanoma-specific MHC-II expression represents a tumour-autonomous phenotype "
+            "and predicts response to anti-PD-1/PD-L1 therapy, Nat Commun 2016",
+        ),
+        Directed(
+            "cytotoxicity",
+            1,
+            "Tumeh et al., PD-1 blockade induces responses by inhibiting adaptive immune resistance, "
+            "Nature 2014",
+        ),
+        Directed(
+            "t_cell_exclusion",
+            -1,
+            "Tauriello et al., TGF-beta drives immune evasion in genetically reconstituted colon cancer "
+            "metastasis, Nature 2018",
+        ),
+        Directed(
+            "hypoxia",
+            -1,
+            "Jayaprakash et al., Targeted hypoxia reduction restores T cell infiltration and sensitizes "
+            "prostate cancer to immunotherapy, J Clin Invest 2018",
+        ),
+        Directed(
+            "angiogenesis",
+            -1,
+            "Voron et al., VEGF-A modulates expression of inhibitory checkpoints on CD8+ T cells in tumors, "
+            "J Exp Med 2015",
+        ),
+        Directed(
+            "myeloid_suppression",
+            -1,
+            "Schalper et al., Elevated serum interleukin-8 is associated with enhanced intratumor "
+            "neutrophils and reduced clinical benefit of immune-checkpoint inhibitors, Nat Med 2020",
+        ),
+        Directed(
+            "extracellular_matrix",
+            -1,
+            "Salmon et al., Matrix architecture defines the preferential localization and migration of "
+            "T cells into the stroma of human lung tumors, J Clin Invest 2012",
+        ),
     ),
-    "spread": Index(
-        "a tumour that calls vessels, lacks oxygen and does not rest: it spreads and kills sooner",
-        {
-            **dict.fromkeys(("hypoxia", "angiogenesis"), 1),
-            **dict.fromkeys(("cell_cycle_arrest", "dormancy"), -1),
-        },
-        {"metastasis": 1, "metastatic": 1, "pfs": 1, "os": 1},
+    # Who responds progresses later and lives longer.
+    {"response": 1, "pfs": -1, "os": -1},
+)
+SPREAD = Index(
+    "the tumour is likelier to spread",
+    (
+        Directed("hypoxia", 1, "Rankin and Giaccia, Hypoxic control of metastasis, Science 2016"),
+        Directed(
+            "angiogenesis",
+            1,
+            "Weidner et al., Tumor angiogenesis and metastasis: correlation in invasive breast carcinoma, "
+            "N Engl J Med 1991",
+        ),
+        Directed(
+            "cell_cycle_arrest",
+            -1,
+            "Sotiriou et al., Gene expression profiling in breast cancer: understanding the molecular basis "
+            "of histologic grade to improve prognosis, J Natl Cancer Inst 2006",
+        ),
+        Directed(
+            "dormancy",
+            -1,
+            "Kim et al., Dormancy signatures and metastasis in estrogen receptor positive and negative "
+            "breast cancer, PLoS One 2012",
+        ),
     ),
-}
+    {"metastatic": 1, "metastasis": 1, "pfs": 1, "os": 1},
+)
+INDICES: Mapping[str, Index] = {"response": RESPONSE, "spread": SPREAD}
 
 
 @dataclass(frozen=True, eq=False)
