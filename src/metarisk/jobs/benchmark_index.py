@@ -115,10 +115,9 @@ def benchmark_index(
     )
     wall = time.perf_counter() - started
     command = f"metarisk benchmark index {config.name} --out {out.name}"
-    inside = {
-        "split": f"ranked inside each of {len(bench.split.parts)} parts by {bench.split.kind}, nothing learned"
-    }
-    heading = what_it_rests_on(bench, command, (), wall) | inside | MEANINGS
+    split = bench.split
+    inside = f"ranked inside each of {len(split.parts)} parts by {split.kind}, nothing learned"
+    heading = what_it_rests_on(bench, command, (), wall) | {"split": inside} | MEANINGS
     write_figures(null, out / NULL, heading, numbers="%.4g")
     write_figures(figures, out / TABLE, heading, numbers="%.4g")
     with written(out / FIGURE) as draft:
