@@ -55,7 +55,7 @@ def test_no_flipped_byte_ends_this_process(path):
     meaningful = [place for place, byte in enumerate(whole) if byte]
     random = np.random.default_rng(0)
     outcomes = []
-    for place in random.choice(meaningful, 60):
+    for place in random.choice(meaningful, 100):
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(random.integers(8))
         path.write_bytes(damaged)
