@@ -199,7 +199,6 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from metarisk.score.unfinished import held
-from tests.nursery import Forked, start
 with held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(120)

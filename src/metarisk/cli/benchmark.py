@@ -17,7 +17,9 @@ Experiment = Annotated[
 Results = Annotated[Path, typer.Option(help="Folder of the results; a stopped run goes on in it.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Processes, one thread each.")]
 benchmark = typer.Typer(
-    help="Measure speed and memory on this machine.", no_args_is_help=True, rich_markup_mode=None
+    help="Compare models on patients that none has seen; measure speed and memory on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 

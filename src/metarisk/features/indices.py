@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from metarisk.data.cohort import AssayTable
 from metarisk.features.standardise import comparable
+from metarisk.features.states import LEAST_GENES, by_arms
 from metarisk.pathways.indices import SignedGenes
 
-LEAST_GENES = 4  # measured; with fewer a state is not told, and the index is the mean of the others
 LEAST_MEASURED = 0.5  # of the tumours
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,10 @@ class Levels(NamedTuple):
 
 
 def levels_of(table: AssayTable, rows: NDArray[np.intp]) -> Levels:
-    """Levels of some rows of an expression table, whatever its unit."""
+    """Levels of some rows of an expression table, whatever its unit.
+
+    A gene is told where `LEAST_MEASURED` of these rows have it, and not all the same value.
+    """
     known = table.take(rows)
     level = comparable(known, known.genes).astype(np.float64)
     told = np.flatnonzero(np.mean(~np.isnan(level), axis=0) >= LEAST_MEASURED)
@@ -58,17 +61,28 @@ def index_values(
 ) -> Floats:
     """Mean of the states, each standardised over the tumours and taken in its direction, shape (n,).
 
-    A state is the mean of the genes that count up minus the mean of those that count down, as in
-    `metarisk.features.states`. 0 for everybody where no state can be told.
+    A state is scored as in `metarisk.features.states`; one with fewer than ``least_genes`` told genes is left
+    out. 0 for everybody where none can be told.
+
+    Parameters
+    ----------
+    levels
+        The tumours.
+    states
+        Genes of each state, with the sign that they count with.
+    directions
+        1 or -1 a state.
+    least_genes
+        Genes that a state needs.
     """
-    values = np.zeros((len(levels.rows), 0))
+    told = []
     for genes, direction in zip(states, directions, strict=True):
-        at = [levels.place[gene] for gene in genes if gene in levels.place]
-        if len(at) < least_genes:
+        known = {gene: sign for gene, sign in genes.items() if gene in levels.place}
+        if len(known) < least_genes:
             continue
-        signs = np.array([sign for gene, sign in genes.items() if gene in levels.place])
-        state = sum(sign * levels.values[:, at][:, signs == sign].mean(axis=1) for sign in np.unique(signs))
+        values = levels.values[:, [levels.place[gene] for gene in known]]
+        state = by_arms(values, np.ones(values.shape, dtype=bool), np.array(list(known.values())))
         spread = np.std(state)
         if spread > 0:
-            values = np.column_stack([values, direction * state / spread])
-    return values.mean(axis=1) if values.shape[1] else np.zeros(len(levels.rows))
+            told.append(direction * state / spread)
+    return np.mean(told, axis=0) if told else np.zeros(len(levels.rows))

@@ -67,12 +67,15 @@ def _score(state: State, transform: FeatureTransform, batch: Batch) -> tuple[Dou
     measured = entry.measured[:, at]
     count = measured.sum(axis=1).astype(np.int64)
     signs = np.array([state.genes[gene] for gene in known], dtype=np.int64)
-    told = _by_arms(entry.values[:, at, 0].astype(np.float64), measured, signs)
+    told = by_arms(entry.values[:, at, 0].astype(np.float64), measured, signs)
     return np.where(count >= max(LEAST_GENES, LEAST_SHARE * len(state.genes)), told, np.nan), count
 
 
-def _by_arms(values: DoubleArray, measured: NDArray[np.bool_], signs: NDArray[np.int64]) -> DoubleArray:
-    """Mean of the genes that count up minus mean of those that count down, (N, genes) to (N,)."""
+def by_arms(values: DoubleArray, measured: NDArray[np.bool_], signs: NDArray[np.int64]) -> DoubleArray:
+    """Mean of the genes that count up minus mean of those that count down, (N, genes) to (N,).
+
+    NaN where an arm has no gene that was measured; ``signs`` are 1 or -1, shape (genes,).
+    """
     total = np.zeros(len(values))
     for sign in np.unique(signs):
         arm = measured & (signs == sign)

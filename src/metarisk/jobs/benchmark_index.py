@@ -60,7 +60,6 @@ def benchmark_index(
     *,
     out: Path,
     data_root: Path | None = None,
-    workers: int = 1,
     on_progress: OnProgress = lambda what, done, of: None,
 ) -> IndexResult:
     """Read an index of circuits' states over the curated edges, rewired ones and ones of shuffled signs.
@@ -74,8 +73,6 @@ def benchmark_index(
         Folder of the tables and the figure; what stands there under their names is replaced.
     data_root
         Folder that the study file's paths are relative to, in place of the configuration's.
-    workers
-        One process does it, whatever is asked.
     on_progress
         Told what is done, how many topologies, and of how many.
 

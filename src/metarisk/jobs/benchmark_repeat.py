@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from metarisk.config import load_experiment
 from metarisk.errors import ConfigError, InputError
@@ -69,10 +69,16 @@ class _Result(Protocol):
     def parts(self) -> tuple[ComparedPart, ...]: ...
 
 
+def _index(config: Path, *, workers: int, **asked: Any) -> _Result:
+    """One process does it, whatever is asked."""
+    del workers
+    return benchmark_index(config, **asked)
+
+
 JOBS: Mapping[str, Callable[..., _Result]] = {
     "compare": benchmark_compare,
     "graph": benchmark_graph,
-    "index": benchmark_index,
+    "index": _index,
     "unseen": benchmark_unseen,
 }
 

@@ -14,6 +14,7 @@ from metarisk.config.experiment import TaskSection
 from metarisk.data.cohort import Cohort
 from metarisk.errors import ConfigError
 from metarisk.features.indices import Levels, index_values, levels_of
+from metarisk.features.states import LEAST_GENES
 from metarisk.metrics.intervals import holm
 from metarisk.metrics.strata_names import BY_SIZE, MEAN, POOLED
 from metarisk.metrics.within import auroc_in_strata, mean_by_share
@@ -81,13 +82,12 @@ class IndexTrial:
         levels = tuple(levels_of(table, rows) for rows in parts if len(rows) > 1)
         return cls(index, levels, questions, len(cohort))
 
-    def values(self, states: Sequence[SignedGenes], *, least_genes: int | None = None) -> Floats:
+    def values(self, states: Sequence[SignedGenes], *, least_genes: int = LEAST_GENES) -> Floats:
         """Index of each sample, NaN where it is not asked, shape (N,)."""
-        options = {} if least_genes is None else {"least_genes": least_genes}
         directions = tuple(self.index.directions.values())
         found = np.full(self.n, np.nan)
         for levels in self.levels:
-            found[levels.rows] = index_values(levels, states, directions, **options)
+            found[levels.rows] = index_values(levels, states, directions, least_genes=least_genes)
         return found
 
     def over(self, edges: StateEdges) -> Floats:
@@ -125,8 +125,8 @@ def null_figures(
     Returns
     -------
     tuple
-        Columns `NULL_COLUMNS`: ``auroc`` inside each part, averaged plainly (``mean``), by patients (``by
-        size``) or by cases (``pooled``); ``p`` is the share of the topologies, the real one among them, that
+        Columns `NULL_COLUMNS`: ``auroc`` inside each part, averaged plainly (``mean``) or by patients
+        (``by size``); ``p`` is the share of the topologies, the real one among them, that
         reach it, one-sided; ``p_holm`` over all rows. And the draws of each row.
     """
     edges = state_edges()
