@@ -45,7 +45,7 @@ def placed(out: Path, *, overwrite: bool, marker: str, draft: Path | None = None
         try:
             yield draft
             _flush_all(draft)
-            _put_in_place(draft, out)
+            _put_in_place(draft, out, overwrite=overwrite)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
@@ -66,7 +66,7 @@ def check_free(out: Path, *, overwrite: bool, marker: str) -> None:
     if not os.path.lexists(out):
         return
     if not overwrite:
-        raise OutputError(f"{out} exists", do="Choose another folder, or allow it with --overwrite.")
+        raise _taken(out)
     empty = out.is_dir() and not any(out.iterdir())
     if not (empty or (out / marker).is_file()):
         raise OutputError(
@@ -128,16 +128,26 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _put_in_place(draft: Path, out: Path) -> None:
-    """Rename the draft; an old folder steps aside first and goes only when the new one stands."""
+def _put_in_place(draft: Path, out: Path, *, overwrite: bool) -> None:
+    """Rename the draft; an old folder steps aside first and goes only when the new one stands.
+
+    Where nothing may be replaced, what another process put there meanwhile is not touched: to rename onto a
+    folder that holds something fails.
+    """
     old = draft.with_name(f"{draft.name}.old")
-    if out.exists():
+    if overwrite and out.exists():
         out.rename(old)
     try:
         draft.rename(out)
-    except OSError:
+    except OSError as error:
         if old.exists():
             old.rename(out)
+        elif os.path.lexists(out):
+            raise _taken(out) from error
         raise
     shutil.rmtree(old, ignore_errors=True)
     _flush(out.parent)
+
+
+def _taken(out: Path) -> OutputError:
+    return OutputError(f"{out} exists", do="Choose another folder, or allow it with --overwrite.")

@@ -26,6 +26,7 @@ from metarisk.service.settings import load_settings
 from metarisk.service.worker import Worker
 from tests.nursery import Forked, start
 
+MANY = 2000  # eight parts: the last stands a second after the first, and a kill lands between them
 POSTGRES_BINARIES = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
 
 
@@ -179,6 +180,14 @@ class Service:
                     return answer
                 time.sleep(0.05)
         pytest.fail(f"the job is {answer['state']}: {self.log()[-2000:]}")
+
+    def wait_for_part(self, job: str, seconds: float = 60.0) -> None:
+        """Return when a part of a job's scores stands: it is midway, however fast the machine is."""
+        parts = self.folder / "data" / "jobs" / job / "result.unfinished" / "parts"
+        until = time.monotonic() + seconds
+        while not any(parts.glob("[0-9]*.parquet")):
+            assert time.monotonic() < until, self.log()[-2000:]
+            time.sleep(0.005)
 
     def submit(self, path: str, **options: Any) -> str:
         """Id of a new job over samples below the root."""

@@ -20,7 +20,7 @@ import pytest
 
 from metarisk.cli.app import run
 from metarisk.jobs.score import score
-from tests.service.conftest import Service, make_service, write_samples
+from tests.service.conftest import MANY, Service, make_service, write_samples
 
 pytestmark = pytest.mark.slow
 DISK = 24 << 20
@@ -141,12 +141,12 @@ def test_who_submits_while_another_process_holds_the_database_waits_and_is_serve
 
 
 def test_a_job_that_other_code_began_is_begun_anew_and_not_mixed(service: Service, tiny_model: Any) -> None:
-    samples = write_samples(service.root / "many.tsv", 800)
+    samples = write_samples(service.root / "many.tsv", MANY)
     job = service.submit("many.tsv")
     result = service.folder / "data" / "jobs" / job / "result"
     first = service.work()
     unfinished = result.with_name("result.unfinished")
-    wait_for(lambda: any((unfinished / "parts").glob("[0-9]*.parquet")), service)
+    service.wait_for_part(job)
     first.kill()
     first.wait()
     (record,) = [path for path in unfinished.glob("*.json") if "metarisk" in json.loads(path.read_text())]

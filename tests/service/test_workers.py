@@ -6,7 +6,6 @@ import io
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,9 @@ import pandas as pd
 import pytest
 
 from metarisk.jobs.score import score
-from tests.service.conftest import Service, make_service, write_samples
+from tests.service.conftest import MANY, Service, make_service, write_samples
 
 pytestmark = pytest.mark.slow
-MANY = 800  # seconds of work, so that a kill lands in the middle
 
 
 def undisturbed(service: Service, model: Path | str, samples: Path, **options: Any) -> dict[str, bytes]:
@@ -35,8 +33,7 @@ def test_another_worker_finishes_the_job_of_a_killed_one_to_the_same_bytes(
     samples = write_samples(service.root / "many.tsv", MANY)
     job = service.submit("many.tsv")
     first = service.work()
-    service.wait(job, "running")
-    time.sleep(1.5)
+    service.wait_for_part(job)
     first.kill()
     assert first.wait() == -signal.SIGKILL
     assert service.wait(job, "running")["tries"] == 1
@@ -85,8 +82,7 @@ def test_a_worker_that_is_told_to_leave_gives_its_job_back_or_ends_it(service: S
     write_samples(service.root / "many.tsv", MANY)
     job = service.submit("many.tsv")
     worker = service.work()
-    service.wait(job, "running")
-    time.sleep(1.0)
+    service.wait_for_part(job)
     worker.terminate()
     assert worker.wait(timeout=120) == 0
     left = service.wait(job, "queued", "done")
@@ -99,8 +95,7 @@ def test_a_running_job_is_cancelled_and_leaves_no_scores(service: Service) -> No
     write_samples(service.root / "many.tsv", MANY)
     job = service.submit("many.tsv")
     service.work()
-    service.wait(job, "running")
-    time.sleep(0.5)
+    service.wait_for_part(job)
     asked = httpx.delete(f"{service.url}/v1/jobs/{job}").json()
     assert (asked["state"], asked["cancel_asked"]) == ("running", True)
     service.wait(job, "cancelled", seconds=120)
@@ -171,15 +166,14 @@ def test_a_job_keeps_the_version_that_it_started_with_also_across_a_workers_deat
     other: ModelBundle = tiny_model.bundle.as_version("")
     save_bundle(type(other)(**{**other.__dict__, "card": "# green\n"}), green)
     publish_bundle(tiny_model.folder, name="m", alias="champion", uri=uri)
-    service = make_service(tmp_path, "models:/m@champion", tracking_uri=uri, lease_s=2.0)
+    service = make_service(tmp_path, "models:/m@champion", tracking_uri=uri, lease_s=2.0, refresh_s=0.0)
     service.serve()
     try:
         samples = write_samples(service.root / "many.tsv", MANY)
         write_samples(service.root / "few.tsv", 2)
         job = service.submit("many.tsv")
         first = service.work()
-        while service.wait(job, "running", seconds=60)["model"]["version"] is None:
-            time.sleep(0.05)
+        service.wait_for_part(job)
         publish_bundle(green, name="m", alias="champion", uri=uri)
         first.kill()
         first.wait()
