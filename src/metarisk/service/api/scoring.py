@@ -37,7 +37,7 @@ _one_at_a_time = threading.Lock()
 
 @router.get("/models")
 def list_models(request: Request, owner: Owner) -> ModelList:
-    """List the models that may be asked for, and the version that each leads to now."""
+    """List the models that may be asked for, and the version that each leads to, as looked up lately."""
     settings: Settings = request.app.state.settings
     warm: WarmModels = request.app.state.warm
     default, _ = settings.model(None)
