@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from metarisk.cli import run
 from metarisk.errors import ConfigError, OutputError
-from metarisk.jobs.benchmark_compare import FIGURE, TABLE, CompareResult, benchmark_compare
+from metarisk.jobs.benchmark_compare import FIGURE, ORGANS, TABLE, CompareResult, benchmark_compare
 from metarisk.jobs.compared_parts import read_part
 from metarisk.pathways.artefact import save_topology
 from metarisk.pathways.topology import Topology
@@ -84,6 +85,20 @@ def test_the_table_says_what_it_rests_on_and_parts_stay_out_of_git(place: Place)
     assert set(table["versus"].dropna()) == {"linear", "type_only"}
     assert (place.out / "parts" / ".gitignore").read_text() == "*\n"
     assert not set(answers(result)["sample"]) & {f"SIM-{number:06d}" for number in range(120)}
+
+
+def test_two_organs_have_a_table_of_their_mean(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(place.run().organs) == 0
+    assert not (place.out / ORGANS).exists()
+    config = place.write(tasks={"sites": ["bone", "liver"]})
+    assert run(["benchmark", "compare", str(config), "--out", str(place.folder / "two")]) == 0
+    told = [line.split() for line in capsys.readouterr().out.splitlines() if "2 organs" in line]
+    assert [line[2] for line in told][:2] == ["pooled", "pooled"]
+    table = pd.read_csv(place.folder / "two" / ORGANS, sep="\t", comment="#")
+    each = pd.read_csv(place.folder / "two" / TABLE, sep="\t", comment="#")
+    own = (each["model"] == "linear") & (each["metric"] == "auroc") & (each["stratum"] == "pooled")
+    mean = table[(table["model"] == "linear") & (table["stratum"] == "pooled")]
+    assert mean["value"].tolist() == pytest.approx([each.loc[own, "value"].mean()], abs=1e-4)
 
 
 def test_parts_can_be_fitted_before_the_comparison(place: Place) -> None:

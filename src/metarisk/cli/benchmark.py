@@ -198,6 +198,7 @@ def compare(
     from metarisk.cli.progress import progress
     from metarisk.cli.show import duration, show_facts, show_notes, show_rows
     from metarisk.jobs.benchmark_compare import benchmark_compare
+    from metarisk.report.tables import organ_rows
 
     with progress() as on_progress:
         result = benchmark_compare(
@@ -206,6 +207,9 @@ def compare(
     show_notes(result.notes)
     if len(result.verdicts):
         show_rows(result.verdicts.columns, result.verdicts.to_numpy(dtype=str).tolist())
+    if len(result.organs):
+        shown = organ_rows(result.organs)
+        show_rows(shown.columns, shown.to_numpy(dtype=str).tolist())
     facts = {"table": result.table, "figure": result.figure, "parts": f"{len(result.parts)} in {out}"}
     show_facts({**facts, "took": duration(result.wall_s)})
 
@@ -317,6 +321,30 @@ def repeat(
     _tell(Repeated._fields, rows, out / TABLE)
     if any(row.largest > tolerance for row in rows):
         raise typer.Exit(1)
+
+
+@benchmark.command()
+def overview(
+    tables: Annotated[
+        list[Path], typer.Argument(metavar="TABLE...", help="Tables that `benchmark compare` wrote.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the table and the figure.")],
+) -> None:
+    """Tell from tables of comparisons where ours is ahead, where it is level, and where it is behind.
+
+    One row a table and kind of question: the mean difference from the hardest fitted baseline on the same
+    inputs, from the clinic alone, and of the real topology from none, rewired edges and shuffled signs. The
+    table holds every control and average, the figure a dot a question. Nothing is fitted, no data is read.
+    """
+    from metarisk.cli.show import show_facts, show_table
+    from metarisk.jobs.benchmark_overview import benchmark_overview
+
+    result = benchmark_overview(tables, out=out)
+    rows = [line.row for line in result.lines]
+    show_table(list(rows[0]), [list(row.values()) for row in rows])
+    passed_by = ", ".join(result.passed_by)
+    facts = {"(3+ 1-)": "95 % intervals of that many questions lie above and below zero"}
+    show_facts({**facts, "table": result.table, "figure": result.figure, "compare nothing": passed_by})
 
 
 @benchmark.command()

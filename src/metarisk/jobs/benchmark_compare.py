@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metarisk.train.figures import Answers
 
 TABLE, FIGURE = "figures.tsv", "differences.png"
-SUBGROUPS, DECISIONS = "subgroups.tsv", "decisions.tsv"
+SUBGROUPS, DECISIONS, ORGANS = "subgroups.tsv", "decisions.tsv", "organs.tsv"
 MEANINGS = {
     "auroc": "of pairs of patients held out in one part; pooled: parts averaged by their cases",
     "difference": "model - versus on the same patients; p_holm over all questions and averages, parts apart",
@@ -30,7 +30,7 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class CompareResult:
-    """What the command left; ``subgroups.tsv`` and ``decisions.tsv`` stand beside the table.
+    """What the command left; ``subgroups.tsv``, ``decisions.tsv`` and ``organs.tsv`` stand beside the table.
 
     Attributes
     ----------
@@ -39,6 +39,9 @@ class CompareResult:
         where parts were only fitted.
     verdicts
         Wins, ties and losses against each control.
+    organs
+        The organs as one whole, see `metarisk.train.fold_organs.organ_figures`; empty, and without a file,
+        where fewer than two are asked.
     table, figure
         Files, where they were made.
     parts
@@ -51,6 +54,7 @@ class CompareResult:
 
     figures: pd.DataFrame
     verdicts: pd.DataFrame
+    organs: pd.DataFrame
     table: Path | None
     figure: Path | None
     parts: tuple[ComparedPart, ...]
@@ -105,10 +109,13 @@ def benchmark_compare(
     notes = (*notes, *_choices(bench, choices))
     if only:
         nothing = pd.DataFrame()
-        return CompareResult(nothing, nothing, None, None, parts, notes, time.perf_counter() - started)
+        return CompareResult(
+            nothing, nothing, nothing, None, None, parts, notes, time.perf_counter() - started
+        )
     answers = _answers(bench, parts)
     figures = _compare(bench, answers, on_progress)
-    tables = _describe(bench, answers)
+    organs = _organs(bench, answers)
+    tables = _describe(bench, answers) | ({ORGANS: organs} if len(organs) else {})
     wall = time.perf_counter() - started
     command = f"metarisk benchmark compare {config.name} --out {out.name} --workers {workers}"
     heading = what_it_rests_on(bench, command, parts, wall)
@@ -116,7 +123,7 @@ def benchmark_compare(
     for name, table in tables.items():
         write_figures(table, out / name, heading, numbers="%.4g")
     figure = _draw(figures, bench.section.versus, out / FIGURE)
-    return CompareResult(figures, verdicts(figures), out / TABLE, figure, parts, notes, wall)
+    return CompareResult(figures, verdicts(figures), organs, out / TABLE, figure, parts, notes, wall)
 
 
 def _models(bench: Bench, only: Sequence[str]) -> tuple[str, ...]:
@@ -163,6 +170,14 @@ def _compare(bench: Bench, models: Mapping[str, Answers], on_progress: OnProgres
         on_progress,
         ranks_only=frozenset(RANKS_ONLY),
     )
+
+
+def _organs(bench: Bench, models: Mapping[str, Answers]) -> pd.DataFrame:
+    from metarisk.train.fold_organs import organ_figures
+    from metarisk.train.published import RANKS_ONLY
+
+    section = bench.experiment.evaluation
+    return organ_figures(models, bench.cohort, bench.split, section, ranks_only=frozenset(RANKS_ONLY))
 
 
 def _describe(bench: Bench, models: Mapping[str, Answers]) -> dict[str, pd.DataFrame]:

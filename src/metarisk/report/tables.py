@@ -149,6 +149,32 @@ def figure_text(value: float, lower: float, upper: float, *, signed: bool = Fals
     return f"{value:{form}} [{lower:{form}}{between}{upper:{form}}]"
 
 
+def organ_rows(figures: pd.DataFrame) -> pd.DataFrame:
+    """The organs as one whole in words: ours, and minus each other model; text, one row a difference.
+
+    Parameters
+    ----------
+    figures
+        As `metarisk.train.fold_organs.organ_figures` gives them.
+    """
+    rows = figures[figures["versus"] != ""]
+    by = ["" if np.isnan(days) else f" by {_duration(days)}" for days in rows["horizon_days"]]
+    difference = [
+        figure_text(*cells, signed=True)
+        for cells in rows[["difference", "diff_lower", "diff_upper"]].itertuples(index=False)
+    ]
+    return pd.DataFrame({
+        "mean of": [f"{count} organs{days}" for count, days in zip(rows["organs"], by, strict=True)],
+        "stratum": rows["stratum"].to_numpy(),
+        "AUROC": [
+            figure_text(*cells) for cells in rows[["value", "lower", "upper"]].itertuples(index=False)
+        ],
+        "versus": rows["versus"].to_numpy(),
+        "difference": difference,
+        "Holm p": [f"{p:.2g}" for p in rows["p_holm"]],
+    })  # fmt: skip
+
+
 def _with_key(figures: pd.DataFrame) -> pd.DataFrame:
     """Figures with a text key a question and stratum, since NaN is equal to nothing."""
     return figures.assign(key=figures[KEY].astype(str).agg("|".join, axis=1) if len(figures) else "")

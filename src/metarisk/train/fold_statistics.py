@@ -65,13 +65,18 @@ def known_families(tested: Tested, ranks_only: frozenset[str], *, by_part: bool)
     label, weight = tested.label, tested.weight
     families: Families = {}
     for model, score in tested.scores.items():
-        ranks = partial(_auroc, score, label, weight)
-        families |= dict(_ranked(Figure(model, AUROC, POOLED), ranks, tested, by_part))
+        families |= auroc_families(model, tested, by_part=by_part)
         precision = reweighted(partial(weighted_average_precision, score, label), weight)
         families[Figure(model, AVERAGE_PRECISION, POOLED),] = one_figure(precision)
         if model not in ranks_only:
             families |= dict(_of_probability(model, score, label, weight))
     return families
+
+
+def auroc_families(model: str, tested: Tested, *, by_part: bool) -> Families:
+    """AUROC of one model over the parts, within strata, and of each of both where these are told."""
+    ranks = partial(_auroc, tested.scores[model], tested.label, tested.weight)
+    return dict(_ranked(Figure(model, AUROC, POOLED), ranks, tested, by_part))
 
 
 def followed_families(followed: Followed, ranks_only: frozenset[str], *, by_part: bool) -> Families:
