@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metarisk.report.overview import DIFFERENCES, differences, lines, standings
+from metarisk.report.overview import DIFFERENCES, Line, differences, lines, standings
 
 
 def row(endpoint: str, versus: str, difference: float, **other: Any) -> dict[str, Any]:
@@ -47,6 +47,10 @@ def points() -> pd.DataFrame:
     return differences(figures)
 
 
+def lines_of(points: pd.DataFrame) -> list[Line]:
+    return lines(points.assign(table="a"), standings(points).assign(table="a"))
+
+
 def test_a_question_counts_once_by_the_metric_that_ranks_it(points: pd.DataFrame) -> None:
     assert list(points.columns) == list(DIFFERENCES)
     assert len(points) == 9
@@ -63,11 +67,23 @@ def test_what_is_sure_is_counted_with_its_sign(points: pd.DataFrame) -> None:
     assert (organs["least"], organs["most"]) == (-0.02, 0.06)
     assert (organs["ahead"], organs["behind"]) == (1, 1)
     assert (organs["ahead_holm"], organs["behind_holm"]) == (1, 0)
-    assert table.loc[("dated", "mean", "boosting"), "mean"] == 0.04
+    alone = table.loc[("dated", "mean", "boosting")]
+    assert alone[["mean", "lower", "upper"]].tolist() == pytest.approx([0.04, 0.03, 0.05])
+
+
+def test_the_interval_of_the_organs_is_of_the_organs_as_one_whole(points: pd.DataFrame) -> None:
+    assert standings(points)["lower"].isna().tolist() == [True, True, False, False, False, False]
+    interval = {"diff_lower": -0.01, "diff_upper": 0.04}
+    row = {"horizon_days": float("nan"), "stratum": "pooled", "versus": "boosting", **interval}
+    table = standings(points, pd.DataFrame([row, {**row, "versus": ""}, {**row, "horizon_days": 365.0}]))
+    pd.testing.assert_frame_equal(table.drop(index=0), standings(points).drop(index=0))
+    assert table.loc[0, ["questions", "mean", "lower", "upper"]].tolist() == pytest.approx(
+        [3, 0.015, -0.01, 0.04]
+    )
 
 
 def test_the_hardest_baseline_is_the_one_that_ours_leads_least(points: pd.DataFrame) -> None:
-    organs, dated = lines(points.assign(table="a"))
+    organs, dated = lines_of(points)
     assert (organs.label, organs.hardest_name) == ("a: 3 organs", "boosting")
     assert (dated.label, dated.stratum) == ("a: 1 dated, mean", "mean")
     assert organs.row == {
@@ -82,4 +98,4 @@ def test_the_hardest_baseline_is_the_one_that_ours_leads_least(points: pd.DataFr
 
 
 def test_a_table_without_a_control_that_is_shown_has_no_line(points: pd.DataFrame) -> None:
-    assert lines(points[points["versus"] == "tmb"].assign(table="a")) == []
+    assert lines_of(points[points["versus"] == "tmb"]) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TABLE, FIGURE = "overview.tsv", "overview.png"
 NUMBERS = ("horizon_days", "value", "difference", "diff_lower", "diff_upper", "p_holm")
 READ = ("endpoint", "stratum", "metric", "versus", *NUMBERS)
+WHOLE = ("organs", "stratum", "versus", *NUMBERS)
 
 
 class Overview(NamedTuple):
@@ -51,7 +52,8 @@ def benchmark_overview(tables: Sequence[Path], *, out: Path) -> Overview:
     Parameters
     ----------
     tables
-        Tables of figures; those that compare nothing are passed by.
+        Tables of figures, and ``NAME_organs.tsv`` of the same run, whose intervals are told; those that
+        compare nothing are passed by.
     out
         Folder of `TABLE` and `FIGURE`; it may stand already.
 
@@ -60,13 +62,12 @@ def benchmark_overview(tables: Sequence[Path], *, out: Path) -> Overview:
     InputError
         If a file is no table of figures, or none compares anything.
     """
-    import pandas as pd
-
     from metarisk.report.overview import differences, lines, standings
     from metarisk.report.plots.overview import draw_overview
 
     read = {path.stem: StoredTable.read(path).cells for path in tables}
     compared = {name: _numbers(cells) for name, cells in read.items() if set(READ) <= set(cells.columns)}
+    organs = {name: _numbers(cells) for name, cells in read.items() if set(WHOLE) <= set(cells.columns)}
     points = {name: differences(figures) for name, figures in compared.items()}
     if not points:
         raise InputError(
@@ -74,15 +75,21 @@ def benchmark_overview(tables: Sequence[Path], *, out: Path) -> Overview:
             expected=f"columns {', '.join(READ)}",
             do="Name tables that metarisk benchmark compare wrote.",
         )
-    drawn = lines(pd.concat([made.assign(table=name) for name, made in points.items()]))
-    told = pd.concat([standings(made).assign(table=name) for name, made in points.items()])
-    told.insert(0, "table", told.pop("table"))
+    means = {name: standings(made, organs.get(f"{name}_organs")) for name, made in points.items()}
+    told = _together(means)
+    drawn = lines(_together(points), told)
     with written(out / TABLE) as draft:
         draft.write_text(_text(told, compared), encoding="utf-8")
     with written(out / FIGURE) as draft:
         draw_overview(drawn, draft)
-    passed_by = tuple(name for name in read if name not in compared)
+    passed_by = tuple(name for name in read if name not in compared and name not in organs)
     return Overview(drawn, told, passed_by, out / TABLE, out / FIGURE)
+
+
+def _together(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.concat([table.assign(table=name) for name, table in tables.items()], ignore_index=True)
 
 
 def _numbers(cells: pd.DataFrame) -> pd.DataFrame:
@@ -92,6 +99,7 @@ def _numbers(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(standings: pd.DataFrame, compared: Iterable[str]) -> str:
+    standings = standings[["table", *(name for name in standings if name != "table")]]
     lines = [
         "# command: metarisk benchmark overview TABLE.. --out overview",
         f"# tables: {', '.join(compared)}",

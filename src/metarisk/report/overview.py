@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from metarisk.metrics.strata_names import AVERAGES, MEAN, MEAN_WITHIN, POOLED
@@ -21,7 +22,7 @@ DIFFERENCES = (
     *("difference", "diff_lower", "diff_upper", "sure", "sure_holm"),
 )
 STANDINGS = (
-    *("kind", "stratum", "versus", "questions", "ours", "mean", "least", "most"),
+    *("kind", "stratum", "versus", "questions", "ours", "mean", "lower", "upper", "least", "most"),
     *("ahead", "behind", "ahead_holm", "behind_holm"),
 )
 
@@ -35,12 +36,15 @@ class Line(NamedTuple):
         Where they are from.
     points
         Columns `DIFFERENCES`.
+    means
+        Columns `STANDINGS`, by control.
     """
 
     table: str
     kind: str
     stratum: str
     points: pd.DataFrame
+    means: pd.DataFrame
 
     @property
     def label(self) -> str:
@@ -51,8 +55,8 @@ class Line(NamedTuple):
     @property
     def hardest(self) -> str:
         """The fitted baseline that ours is least ahead of in the mean; empty where there is none."""
-        fitted = self.points[self.points["versus"].isin(FITTED)]
-        return str(fitted.groupby("versus")["difference"].mean().idxmin()) if len(fitted) else ""
+        fitted = self.means.loc[self.means.index.isin(FITTED), "mean"]
+        return str(fitted.idxmin()) if len(fitted) else ""
 
     @property
     def hardest_name(self) -> str:
@@ -65,17 +69,25 @@ class Line(NamedTuple):
         return {
             "questions": self.label,
             "hardest": self.hardest_name,
-            "minus hardest": _mean_text(self.versus(self.hardest), 3),
-            "minus clinic": _mean_text(self.versus(CLINIC), 3),
-            **{f"minus {name}": _mean_text(self.versus(graph), 4) for graph, name in GRAPHS.items()},
+            "minus hardest": self._mean_text(self.hardest, 3),
+            "minus clinic": self._mean_text(CLINIC, 3),
+            **{f"minus {name}": self._mean_text(graph, 4) for graph, name in GRAPHS.items()},
         }
 
     def versus(self, control: str) -> pd.DataFrame:
         """Differences from one control."""
         return self.points[self.points["versus"] == control]
 
+    def _mean_text(self, control: str, decimals: int) -> str:
+        if control not in self.means.index:
+            return ""
+        mean = self.means.loc[control]
+        counts = {"+": mean["ahead"], "-": mean["behind"]}
+        counted = " ".join(f"{count}{sign}" for sign, count in counts.items() if count)
+        return f"{mean['mean']:+.{decimals}f}" + (f" ({counted})" if counted else "")
 
-def lines(points: pd.DataFrame) -> list[Line]:
+
+def lines(points: pd.DataFrame, means: pd.DataFrame) -> list[Line]:
     """What is shown of each table and kind of question: its first stratum of `SHOWN`.
 
     Controls are fitted baselines, the clinic alone, and other graphs; a table without any is left out.
@@ -84,13 +96,20 @@ def lines(points: pd.DataFrame) -> list[Line]:
     ----------
     points
         Columns ``table`` and `DIFFERENCES`.
+    means
+        Columns ``table`` and `STANDINGS`, of the same tables.
     """
     made = []
-    for (table, kind), group in points.groupby(["table", "kind"], sort=False):
+    by = ["table", "kind"]
+    of = dict(iter(means.groupby(by, sort=False)))
+    for (table, kind), group in points.groupby(by, sort=False):
         stratum = next(name for name in SHOWN if name in set(group["stratum"]))
-        shown = group[(group["stratum"] == stratum) & group["versus"].isin([*FITTED, CLINIC, *GRAPHS])]
-        if len(shown):
-            made.append(Line(str(table), str(kind), stratum, shown))
+        drawn, told = (
+            rows[(rows["stratum"] == stratum) & rows["versus"].isin([*FITTED, CLINIC, *GRAPHS])]
+            for rows in (group, of[table, kind])
+        )
+        if len(drawn):
+            made.append(Line(str(table), str(kind), stratum, drawn, told.set_index("versus")))
     return made
 
 
@@ -126,36 +145,43 @@ def differences(figures: pd.DataFrame) -> pd.DataFrame:
     return made.reindex(columns=list(DIFFERENCES))
 
 
-def standings(points: pd.DataFrame) -> pd.DataFrame:
+def standings(points: pd.DataFrame, organs: pd.DataFrame | None = None) -> pd.DataFrame:
     """Means and counts over the endpoints of a kind, one row a kind, stratum and control.
 
     Parameters
     ----------
     points
         As `differences` gives them.
+    organs
+        The organs as one whole, as `metarisk.train.fold_organs.organ_figures` gives them.
 
     Returns
     -------
     DataFrame
-        Columns `STANDINGS`: endpoints; mean of ours over them; mean, least and greatest difference; how many
-        are surely ahead and behind, before and after Holm's adjustment.
+        Columns `STANDINGS`: endpoints; mean of ours over them; mean difference and its 95 % interval, where
+        one endpoint or ``organs`` tell it; least and greatest difference; how many are surely ahead and
+        behind, before and after Holm's adjustment.
     """
     keys = ["kind", "stratum", "versus"]
-    return pd.DataFrame(
-        [
-            dict(zip(keys, key, strict=True), **_stand(group))
-            for key, group in points.groupby(keys, sort=False)
-        ],
-        columns=list(STANDINGS),
-    )
+    groups = points.groupby(keys, sort=False)
+    table = pd.DataFrame([dict(zip(keys, key, strict=True), **_stand(group)) for key, group in groups])
+    if organs is not None:
+        undated = organs[organs["horizon_days"].isna() & (organs["versus"] != "")].assign(kind=ORGANS)
+        whole = table.merge(undated[[*keys, "diff_lower", "diff_upper"]], on=keys, how="left")
+        table["lower"] = table["lower"].fillna(whole["diff_lower"])
+        table["upper"] = table["upper"].fillna(whole["diff_upper"])
+    return table.reindex(columns=list(STANDINGS))
 
 
 def _stand(group: pd.DataFrame) -> dict[str, object]:
     difference = group["difference"]
+    lower, upper = group[["diff_lower", "diff_upper"]].iloc[0] if len(group) == 1 else (np.nan, np.nan)
     return {
         "questions": len(group),
         "ours": group["value"].mean(),
         "mean": difference.mean(),
+        "lower": lower,
+        "upper": upper,
         "least": difference.min(),
         "most": difference.max(),
         "ahead": int((group["sure"] > 0).sum()),
@@ -169,11 +195,3 @@ def _kind(endpoint: str, metric: str) -> str:
     if metric == HARRELL_C:
         return DATED
     return ORGANS if endpoint.startswith(SITE) else YES_NO
-
-
-def _mean_text(points: pd.DataFrame, decimals: int) -> str:
-    if points.empty:
-        return ""
-    counts = {"+": int((points["sure"] > 0).sum()), "-": int((points["sure"] < 0).sum())}
-    counted = " ".join(f"{count}{sign}" for sign, count in counts.items() if count)
-    return f"{points['difference'].mean():+.{decimals}f}" + (f" ({counted})" if counted else "")

@@ -42,8 +42,8 @@ def draw_overview(lines: Sequence[Line], path: Path) -> None:
                 axes.axhspan(at - 0.5, at + 0.5, color=BAND, zorder=0, lw=0, alpha=0.6)
         beside, clinic, graphs = grid
         for y, line in enumerate(lines):
-            _mark(beside, y, line.versus(line.hardest))
-            _mark(clinic, y, line.versus(CLINIC))
+            _mark(beside, y, line, line.hardest)
+            _mark(clinic, y, line, CLINIC)
             for number, control in enumerate(GRAPHS):
                 _spread(graphs, y + 0.24 * (number - 1), line.versus(control), number + 1)
             place, of = (1.01, y), beside.get_yaxis_transform()
@@ -59,31 +59,28 @@ def draw_overview(lines: Sequence[Line], path: Path) -> None:
         figure.savefig(path, format="png", dpi=DPI, metadata=told)
 
 
-def _mark(axes: Axes, y: float, points: pd.DataFrame) -> None:
-    """A dot a question by how sure it is, and their mean; the interval of one that stands alone."""
+def _mark(axes: Axes, y: float, line: Line, control: str) -> None:
+    """A dot a question by how sure it is, their mean, and its interval where one is known."""
+    points = line.versus(control)
     if points.empty:
         return
-    _interval(axes, y, points, FAINT)
+    mean = line.means.loc[control]
+    axes.plot([mean["lower"], mean["upper"]], [y, y], color=INK, lw=1.0, zorder=2)
     sure, holm = points["sure"] != 0, points["sure_holm"] != 0
     for found, style in ((~sure & ~holm, UNSURE), (sure & ~holm, SURE), (holm, AFTER_HOLM)):
         some = points.loc[found, "difference"].to_numpy()
         axes.plot(some, np.full(len(some), y), zorder=3, **style)
-    axes.plot(points["difference"].mean(), y, zorder=4, **AVERAGE)
+    axes.plot(mean["mean"], y, zorder=4, **AVERAGE)
 
 
 def _spread(axes: Axes, y: float, points: pd.DataFrame, place: int) -> None:
-    """The mean of the questions, and a line from the least to the greatest."""
+    """The mean of the questions, and a line from the least to the greatest, or of one its interval."""
     if points.empty:
         return
     shown, told = look(place), points["difference"]
-    _interval(axes, y, points, shown.colour)
-    axes.plot([told.min(), told.max()], [y, y], color=shown.colour, lw=1.2, zorder=2)
+    ends = points[["diff_lower", "diff_upper"]].iloc[0] if len(points) == 1 else (told.min(), told.max())
+    axes.plot(ends, [y, y], color=shown.colour, lw=1.2, zorder=2)
     axes.plot(told.mean(), y, shown.marker, color=shown.colour, ms=4, zorder=3)
-
-
-def _interval(axes: Axes, y: float, points: pd.DataFrame, colour: str) -> None:
-    if len(points) == 1:
-        axes.plot(points[["diff_lower", "diff_upper"]].iloc[0], [y, y], color=colour, lw=1.2, zorder=2)
 
 
 def _handles(axes: Axes) -> list[Artist]:
@@ -91,14 +88,17 @@ def _handles(axes: Axes) -> list[Artist]:
         "a question, sure after Holm": AFTER_HOLM,
         "its 95 % interval leaves zero out": SURE,
         "not sure": UNSURE,
-        "mean of the questions": AVERAGE,
+        "mean of the questions, 95 %": {**AVERAGE, "ls": "-", "lw": 1.0},
     }
     made = [axes.plot([], [], label=label, **style)[0] for label, style in kinds.items()]
     for place, label in enumerate(GRAPHS.values(), 1):
         shown = look(place)
         style: dict[str, Any] = {"marker": shown.marker, "color": shown.colour, "ms": 4, "lw": 1.2}
         made.append(axes.plot([], [], label=f"minus {label}", **style)[0])
-    return [*made, axes.plot([], [], lw=1.2, color=INK, label="least to greatest; of one question 95 %")[0]]
+    return [
+        *made,
+        axes.plot([], [], lw=1.2, color=INK, label="least to greatest, or of one question 95 %")[0],
+    ]
 
 
 def _caption(lines: Sequence[Line]) -> str:
