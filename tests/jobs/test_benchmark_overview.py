@@ -37,6 +37,15 @@ def test_a_difference_is_the_one_of_the_table_it_is_from(overview: Overview) -> 
     assert rows.loc[of & (rows["kind"] == "yes or no"), "mean"].tolist() == [float(told)]
 
 
+def test_the_mean_of_organs_has_the_interval_of_their_own_table(overview: Overview) -> None:
+    cells = StoredTable.read(RESULTS / "luad_time_to_organ_organs.tsv").cells
+    of = (cells["versus"] == "boosting") & (cells["stratum"] == "pooled") & (cells["horizon_days"] == "")
+    (line,) = (line for line in overview.lines if line.label == "luad_time_to_organ: 7 organs")
+    told = line.means.loc["boosting", ["mean", "lower", "upper"]].tolist()
+    stands = cells.loc[of, ["difference", "diff_lower", "diff_upper"]].astype(float).to_numpy()[0]
+    assert told == pytest.approx(stands, rel=1e-3)
+
+
 def test_every_real_topology_stands_beside_none(overview: Overview) -> None:
     """A table of a network with a graph has the control that shows what the graph is worth."""
     without = {line.table for line in overview.lines if line.versus("no_graph").empty}

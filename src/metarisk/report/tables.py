@@ -155,9 +155,9 @@ def organ_rows(figures: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     figures
-        As `metarisk.train.fold_organs.organ_figures` gives them.
+        As `metarisk.train.fold_organs.organ_figures` gives them; their first stratum is told.
     """
-    rows = figures[figures["versus"] != ""]
+    rows = figures[(figures["versus"] != "") & (figures["stratum"] == figures["stratum"].iloc[0])]
     by = ["" if np.isnan(days) else f" by {_duration(days)}" for days in rows["horizon_days"]]
     difference = [
         figure_text(*cells, signed=True)
