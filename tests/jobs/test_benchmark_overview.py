@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,10 +64,35 @@ def test_tables_that_compare_nothing_are_named_and_passed_by(
     assert {path.name for path in tmp_path.iterdir()} == {TABLE, FIGURE}
 
 
-def test_without_any_comparison_the_command_says_what_it_needs(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_tables_as_compare_wrote_them_have_the_name_of_their_folder(tmp_path: Path) -> None:
+    for name in ("metmap", "luad_time_to_organ"):
+        (tmp_path / name).mkdir()
+        for written, committed in (("figures", name), ("organs", f"{name}_organs")):
+            shutil.copy(RESULTS / f"{committed}.tsv", tmp_path / name / f"{written}.tsv")
+    made = benchmark_overview(sorted(tmp_path.glob("*/*.tsv")), out=tmp_path / "out")
+    assert {line.table for line in made.lines} == {"metmap", "luad_time_to_organ"}
+    organs = made.standings[made.standings["kind"] == "organs"]
+    assert organs["lower"].notna().all()
+    assert made.passed_by == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("msk_met_subgroups", "none of the tables compares ours with a fitted baseline"),
+        ("ici_index_beside", "none of the tables compares ours with a fitted baseline"),
+        ("twice", "are both tables of metmap"),
+        ("text", "holds text where a number stands"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_in_a_sentence_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, sentence: str
 ) -> None:
-    table = str(RESULTS / "msk_met_subgroups.tsv")
-    assert run(["benchmark", "overview", table, "--out", str(tmp_path)]) == 2
-    assert "none of the tables compares a model with a control" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+    tables = [RESULTS / f"{name}.tsv"]
+    if name in {"twice", "text"}:
+        tables = [tmp_path / "metmap.tsv", *([RESULTS / "metmap.tsv"] if name == "twice" else [])]
+        text = (RESULTS / "metmap.tsv").read_text(encoding="utf-8")
+        tables[0].write_text(text.replace("auroc\t0.", "auroc\tO.", int(name == "text")), encoding="utf-8")
+    assert run(["benchmark", "overview", *map(str, tables), "--out", str(tmp_path / "out")]) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()

@@ -165,7 +165,7 @@ def standings(points: pd.DataFrame, organs: pd.DataFrame | None = None) -> pd.Da
     keys = ["kind", "stratum", "versus"]
     groups = points.groupby(keys, sort=False)
     table = pd.DataFrame([dict(zip(keys, key, strict=True), **_stand(group)) for key, group in groups])
-    if organs is not None:
+    if organs is not None and len(table):
         undated = organs[organs["horizon_days"].isna() & (organs["versus"] != "")].assign(kind=ORGANS)
         whole = table.merge(undated[[*keys, "diff_lower", "diff_upper"]], on=keys, how="left")
         table["lower"] = table["lower"].fillna(whole["diff_lower"])
